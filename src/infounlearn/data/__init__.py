@@ -1,1 +1,56 @@
-"""."""
+"""Records to learn and to forget: loaders, splits, hashes. No models.
+
+Names are loaded when first used, so that importing this room costs nothing.
+"""
+
+# ruff: noqa: F401 - the names below are exported, by __getattr__.
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+_HOME = {
+    "Records": "records",
+    "concatenate": "records",
+    "load_digits": "digits",
+    "split_digits": "digits",
+    "load_mnist": "mnist",
+    "split_mnist": "mnist",
+    "choose_forget": "splits",
+    "label_noise": "splits",
+    "read_ids": "splits",
+    "split_records": "splits",
+    "stratified_parts": "splits",
+    "Source": "sources",
+    "data_folder": "sources",
+    "fetch": "sources",
+}
+
+__all__ = [*sorted(_HOME)]
+
+if TYPE_CHECKING:
+    from infounlearn.data.digits import load_digits, split_digits
+    from infounlearn.data.mnist import load_mnist, split_mnist
+    from infounlearn.data.records import Records, concatenate
+    from infounlearn.data.sources import Source, data_folder, fetch
+    from infounlearn.data.splits import (
+        choose_forget,
+        label_noise,
+        read_ids,
+        split_records,
+        stratified_parts,
+    )
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name of this room the first time it is asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'infounlearn.data' has no attribute {name!r}")
+    value = getattr(import_module(f"infounlearn.data.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
