@@ -131,7 +131,7 @@ def total_variation(information: float, prior: Prior = UNIFORM) -> float:
         return 0.0
     if information >= entropy(weights):
         return 1.0
-    return _largest(lambda v: least(v) <= information, 0.0, np.nextafter(1.0, 0.0))
+    return _largest(lambda v: least(v) <= information, 0.0, float(np.nextafter(1.0, 0.0)))
 
 
 def attack_accuracy(information: float, prior: Prior = UNIFORM) -> float:
