@@ -1,0 +1,227 @@
+"""Joint tables: what every information in this package is computed from.
+
+A *design* says with which probability each record is drawn. The joint law of stratum c, group z and
+outcome y is then the table T[c,z,y] = Σ_j a_j p_j(y), linear in the outcome laws p_j, and
+
+    I(Y; Z | C) = Σ_czy T ln(T / E),   E = T[c,z,·] T[c,·,y] / T[c,·,·].
+
+Two designs are enough: disjoint groups, and the retain + forget pool against retain alone. Both
+hand over the *gap* D = T - E without cancellation, so that terms E ψ(D/E), ψ(δ) = (1+δ)ln(1+δ) - δ,
+keep their digits at information of 1e-13 nats, where Σ T ln(T/E) would return rounding noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from infounlearn.errors import InputError, Problems
+
+Prior = Sequence[float] | Tensor
+"""Probabilities of the groups, in their order; they must sum to one."""
+
+
+class Design(Protocol):
+    """How records are drawn; see :class:`Groups` and :class:`Pools`."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Strata and groups that the cells of a table run over, in this order."""
+
+    def __call__(self, sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Information of the table, and its derivative by the outcome law of a row of each cell.
+
+        Args:
+            sums: (strata, groups, outcomes) float64, Σ p_j over the rows of each cell.
+            counts: (strata, groups) float64, number of rows of each cell.
+
+        Returns:
+            0-d information in nats, and (strata, groups, outcomes) slopes ∂I/∂p_j(y).
+        """
+
+
+def pointwise(table: Tensor, expected: Tensor, gap: Tensor) -> tuple[Tensor, Tensor]:
+    """Terms E ψ(D/E) ≥ 0 of the information, and ln(T/E), for T = E + D.
+
+    Terms of an empty cell (T = 0) are E; its logarithm is returned as 0, because it only ever
+    multiplies probabilities that are 0 (each p_j(y) ≥ 0 that T sums), so gradients stay finite.
+    """
+    delta = gap / expected
+    # log1p keeps the digits of a small gap; log keeps those of a small table, where the gap
+    # rounds to -E and log1p would see exactly -1.
+    log_ratio = torch.where(delta > -0.5, torch.log1p(delta), torch.log(table / expected))
+    log_ratio = log_ratio.nan_to_num_(nan=0.0, posinf=math.inf, neginf=0.0)
+    return torch.addcmul(-gap, table, log_ratio), log_ratio
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Disjoint groups: Z ~ prior, then a row of group Z, uniformly.
+
+    Attributes:
+        num_groups: number of groups m.
+        prior: probability of each group; None weighs every row alike, that is the group shares.
+        num_given: number of strata to condition on (1: none).
+    """
+
+    num_groups: int
+    prior: Prior | None = None
+    num_given: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(strata, groups)."""
+        return self.num_given, self.num_groups
+
+    def row_weights(self, counts: Tensor) -> Tensor:
+        """Probability with which each row of a group is drawn, shape (groups, 1).
+
+        Raises:
+            InputError: a group of positive declared probability has no row.
+        """
+        if self.prior is None:
+            return (1.0 / counts.sum()).expand(self.num_groups, 1)
+        shares = checked_prior(self.prior, self.num_groups)
+        sizes = counts.sum(0).tolist()
+        absent = [z for z, size in enumerate(sizes) if size == 0 and shares[z] > 0]
+        if absent:
+            raise InputError(
+                f"information: prior gives groups {absent} a positive probability, but they have "
+                "no row: pass rows of every group, or leave prior out"
+            )
+        weights = [share / size if size else 0.0 for share, size in zip(shares, sizes, strict=True)]
+        return torch.tensor(weights, dtype=counts.dtype, device=counts.device)[:, None]
+
+    def __call__(self, sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`Design.__call__`."""
+        weights = self.row_weights(counts)
+        table = sums * weights
+        mass = counts[:, :, None] * weights
+        share = mass
+        if self.num_given > 1:
+            stratum = mass.sum(1, keepdim=True)
+            # An empty stratum has mass 0 in every cell: any divisor will do.
+            share = mass / torch.where(stratum > 0, stratum, 1.0)
+        expected = share * table.sum(1, keepdim=True)
+        terms, log_ratio = pointwise(table, expected, table - expected)
+        return terms.sum(), log_ratio.mul_(weights)
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The marginal design: the retain + forget pool (Z = 0) against retain alone (Z = 1).
+
+    Group 0 of the table holds retain rows, group 1 forget rows. Given Z = 0 a forget row is drawn
+    with probability ``alpha``, else a retain row; given Z = 1 always a retain row.
+
+    Attributes:
+        alpha: share of forget rows in the pool; None is their natural share |F|/(|R|+|F|).
+        prior: probabilities of the pool and of retain alone.
+        num_given: number of strata to condition on (1: none).
+    """
+
+    alpha: float | None = None
+    prior: Prior = (0.5, 0.5)
+    num_given: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(strata, 2)."""
+        return self.num_given, 2
+
+    def __call__(self, sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`Design.__call__`."""
+        retained, forgotten = counts.sum(0).tolist()
+        alpha, pool, alone = self.settings(retained, forgotten)
+        retain, forget = sums[:, 0] / retained, sums[:, 1] / forgotten
+        together = pool * ((1.0 - alpha) * retain + alpha * forget)
+        table = torch.stack((together, alone * retain))
+        # P - Q = α(P_u - P_r): never formed as a difference of pools, which agree to 1 - α.
+        if self.num_given == 1:
+            gap = (pool * alone * alpha) * (forget - retain)
+            share = torch.tensor([[[pool]], [[alone]]], dtype=sums.dtype, device=sums.device)
+        else:
+            in_retain = counts[:, :1] / retained
+            in_forget = counts[:, 1:] / forgotten
+            in_pool = pool * ((1.0 - alpha) * in_retain + alpha * in_forget)
+            mass = torch.stack((in_pool, alone * in_retain))
+            stratum = mass.sum(0)
+            stratum = torch.where(stratum > 0, stratum, 1.0)
+            share = mass / stratum
+            gap = (pool * alone * alpha) * (in_retain * forget - in_forget * retain) / stratum
+        expected = share * table.sum(0)
+        terms, log_ratio = pointwise(table, expected, torch.stack((gap, -gap)))
+        by_retain = (pool * (1.0 - alpha) * log_ratio[0] + alone * log_ratio[1]) / retained
+        by_forget = (pool * alpha / forgotten) * log_ratio[0]
+        return terms.sum(), torch.stack((by_retain, by_forget), 1)
+
+    def settings(self, retained: float, forgotten: float) -> tuple[float, float, float]:
+        """Forget share, probability of the pool, probability of retain alone.
+
+        Raises:
+            InputError: there is no retain or no forget row, or alpha or prior is no probability.
+        """
+        problems = Problems("marginal_information")
+        problems.require(
+            forgotten > 0, "there is no forget row", fix="pass rows of both sets in one call"
+        )
+        problems.require(
+            retained > 0, "there is no retain row", fix="pass rows of both sets in one call"
+        )
+        problems.raise_if_any()
+        alpha = forgotten / (retained + forgotten) if self.alpha is None else float(self.alpha)
+        if not 0.0 < alpha <= 1.0:
+            raise InputError(f"marginal_information: alpha is {alpha}: pass a share in (0, 1]")
+        pool, alone = checked_prior(self.prior, 2)
+        return alpha, pool, alone
+
+
+def checked_prior(prior: Prior, num_groups: int) -> list[float]:
+    """``prior`` as floats that sum to one to the last digit.
+
+    Raises:
+        InputError: wrong length, a negative or non-finite entry, or a sum away from one.
+    """
+    shares = [float(share) for share in (prior.tolist() if isinstance(prior, Tensor) else prior)]
+    problems = Problems("information")
+    problems.require(
+        len(shares) == num_groups,
+        f"prior has {len(shares)} entries for {num_groups} groups",
+        fix="pass one probability per group",
+    )
+    total = math.fsum(shares)
+    problems.require(
+        all(share >= 0 for share in shares) and math.isclose(total, 1.0, abs_tol=1e-6),
+        f"prior {shares} is no distribution",
+        fix="pass non-negative numbers that sum to one",
+    )
+    problems.raise_if_any()
+    return [share / total for share in shares]
+
+
+# Below this many entries a table is summed by a product with the indicator matrix: one kernel, and
+# the same bits on every run, which index_add on a GPU does not promise.
+_DENSE = 1 << 24
+
+
+def cell_sums(rows: Tensor, cells: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Sums of the rows of each cell, (strata, groups, outcomes), and counts, (strata, groups).
+
+    Args:
+        rows: (n, outcomes) float64.
+        cells: (n,) int64 in [0, strata * groups), stratum by stratum.
+        shape: strata and groups.
+    """
+    total = shape[0] * shape[1]
+    if total * len(cells) <= _DENSE:
+        indicator = (torch.arange(total, device=cells.device)[:, None] == cells).to(rows.dtype)
+        sums, counts = indicator @ rows, indicator.sum(1)
+    else:
+        sums = rows.new_zeros(total, rows.shape[1]).index_add_(0, cells, rows)
+        counts = torch.bincount(cells, minlength=total).to(rows.dtype)
+    return sums.view(*shape, -1), counts.view(shape)

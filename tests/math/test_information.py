@@ -1,0 +1,528 @@
+"""Information of sampled labels: closed forms, theorems, precision and gradients."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+from torch import Tensor
+
+from infounlearn.errors import InputError
+from infounlearn.math import (
+    Groups,
+    Pools,
+    group_log_laws,
+    information_from_log_laws,
+    marginal_ceiling,
+    marginal_information,
+    mutual_information,
+)
+
+LN2 = math.log(2.0)
+CASES = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def entropy(p: np.ndarray) -> float:
+    p = np.asarray(p, dtype=np.float64)
+    return float(-(p[p > 0] * np.log(p[p > 0])).sum())
+
+
+@st.composite
+def cases(draw, groups: int = 3, classes: int = 5):
+    """Logits, with some probabilities of exactly 0, and groups, some of which may be absent."""
+    seed = draw(st.integers(0, 10**6))
+    n = draw(st.integers(2, 40))
+    m = draw(st.integers(2, groups))
+    c = draw(st.integers(2, classes))
+    scale = draw(st.sampled_from([0.01, 1.0, 10.0, 300.0]))
+    rng = torch.Generator().manual_seed(seed)
+    logits = scale * torch.randn(n, c, generator=rng, dtype=torch.float64)
+    dead = torch.rand(n, c, generator=rng) < draw(st.sampled_from([0.0, 0.3]))
+    dead[torch.arange(n), torch.randint(c, (n,), generator=rng)] = False
+    logits = logits.masked_fill(dead, -math.inf)
+    z = torch.randint(m, (n,), generator=rng)
+    return logits, z
+
+
+def dithered(law: list[float]) -> Tensor:
+    return torch.log(torch.tensor([law], dtype=torch.float64))
+
+
+def laws(*rows: list[float]) -> Tensor:
+    return torch.cat([dithered(row) for row in rows])
+
+
+# Closed forms -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "value"),
+    [
+        ([[0.9, 0.1], [0.1, 0.9]], 0.368064),
+        ([[0.7, 0.3], [0.3, 0.7]], 0.082283),
+        ([[0.55, 0.45], [0.45, 0.55]], 0.005008),
+        ([[0.7, 0.0, 0.3], [0.0, 0.7, 0.3]], 0.485203),
+        ([[1.0, 0.0], [0.5, 0.5]], 0.215762),
+    ],
+)
+def test_known_channels(rows, value):
+    logits = laws(*rows)
+    z = torch.tensor([0, 1])
+    assert mutual_information(logits, z).item() == pytest.approx(value, abs=5e-7)
+    assert information_from_log_laws(logits, (0.5, 0.5)).item() == pytest.approx(value, abs=5e-7)
+
+
+def test_perfect_copy_has_the_entropy_of_the_groups_not_of_equal_ones():
+    z = torch.tensor([0] * 3 + [1] * 1)
+    logits = torch.where(torch.nn.functional.one_hot(z).bool(), 0.0, -math.inf)
+    assert mutual_information(logits, z).item() == pytest.approx(entropy(np.array([0.75, 0.25])))
+    assert mutual_information(logits, z, prior=(0.5, 0.5)).item() == pytest.approx(LN2)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "prior0", "value"),
+    [
+        (0.2, 80 / 144, 0.0708),
+        (0.0766, 0.5, 0.0273),
+        (0.5, 0.5, 0.2158),
+        (0.1, 10 / 19, 0.0351),
+        (1 / 5001, 0.5, 6.93e-5),
+    ],
+)
+def test_marginal_ceiling_and_that_a_telling_outcome_reaches_it(alpha, prior0, value):
+    prior = (prior0, 1 - prior0)
+    ceiling = marginal_ceiling(alpha, prior)
+    assert ceiling == pytest.approx(value, rel=5e-3)
+    forget = torch.tensor([False, True, False])
+    logits = torch.where(torch.nn.functional.one_hot(forget.long()).bool(), 0.0, -math.inf)
+    reached = marginal_information(logits, forget, alpha=alpha, prior=prior)
+    assert reached.item() == pytest.approx(ceiling, rel=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [1e-9, 1e-3, 0.3, 1.0])
+def test_marginal_ceiling_keeps_its_digits(alpha):
+    with mp.workdps(60):
+        a, p = mpf(alpha), mpf(0.25)
+
+        def h(x):
+            return -sum(v * mp.log(v) for v in (x, 1 - x) if v > 0)
+
+        expected = float(h(p * a) - p * h(a))
+    assert marginal_ceiling(alpha, (0.25, 0.75)) == pytest.approx(expected, rel=1e-13)
+
+
+def test_published_marginal_values():
+    """MNIST, F = 75 % of the 3s, weights 80/64, share .2: a perfect classifier, 94.5 % on F."""
+    counts = torch.tensor([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949.0])
+    counts[3] /= 4
+    for accuracy, value in ((1.0, 0.0466), (0.945, 0.0430)):
+        forget = torch.full((10,), (1 - accuracy) / 9)
+        forget[3] = accuracy
+        found = marginal_information(
+            torch.log(torch.stack((forget, counts / counts.sum()))),
+            torch.tensor([True, False]),
+            alpha=0.2,
+            prior=(80 / 144, 64 / 144),
+        )
+        assert found.item() == pytest.approx(value, abs=5e-5)
+
+
+# Theorems ---------------------------------------------------------------------------------------
+
+
+@CASES
+@given(cases())
+def test_between_zero_and_the_entropy_of_groups_and_labels(case):
+    logits, z = case
+    value = mutual_information(logits, z).item()
+    assert value >= -1e-15
+    assert value <= entropy(np.bincount(z.numpy()) / len(z)) + 1e-12
+    assert value <= math.log(logits.shape[1]) + 1e-12
+
+
+@CASES
+@given(cases(), st.integers(0, 100))
+def test_relabelling_groups_and_classes_and_shuffling_rows_changes_nothing(case, seed):
+    logits, z = case
+    rng = torch.Generator().manual_seed(seed)
+    m = int(z.max()) + 1
+    value = mutual_information(logits, z).item()
+    rows = torch.randperm(len(z), generator=rng)
+    columns = torch.randperm(logits.shape[1], generator=rng)
+    names = torch.randperm(m + 2, generator=rng)
+    same = mutual_information(logits[rows][:, columns], names[z[rows]]).item()
+    assert same == pytest.approx(value, rel=1e-9, abs=1e-15)
+
+
+@CASES
+@given(cases())
+def test_merging_classes_or_groups_never_raises_it(case):
+    logits, z = case
+    value = mutual_information(logits, z).item()
+    merged = torch.cat((torch.logsumexp(logits[:, :2], 1, keepdim=True), logits[:, 2:]), 1)
+    assert mutual_information(merged, z).item() <= value + 1e-12
+    assert mutual_information(logits, z.clamp_max(1)).item() <= value + 1e-12
+
+
+@CASES
+@given(cases())
+def test_equals_the_entropy_difference_of_the_joint_table(case):
+    logits, z = case
+    p = torch.softmax(logits, 1).numpy()
+    joint = np.stack([p[z.numpy() == g].sum(0) for g in range(int(z.max()) + 1)]) / len(z)
+    expected = entropy(joint.sum(0)) + entropy(joint.sum(1)) - entropy(joint)
+    assert mutual_information(logits, z).item() == pytest.approx(expected, abs=1e-12)
+
+
+@CASES
+@given(cases())
+def test_chain_rule_of_the_conditional_form(case):
+    """I(Y, C; Z) = I(C; Z) + I(Y; Z | C), with I(Y, C; Z) from a table that shows C."""
+    logits, z = case
+    prior = torch.ones(int(z.max()) + 1) / (int(z.max()) + 1)
+    if len(z.unique()) <= int(z.max()):
+        prior = None
+    c = torch.arange(len(z)) % 3
+    shown = torch.full((len(z), 3, logits.shape[1]), -math.inf, dtype=torch.float64)
+    shown[torch.arange(len(z)), c] = logits
+    alone = torch.where(torch.nn.functional.one_hot(c, 3).bool(), 0.0, -math.inf)
+    both = mutual_information(shown.flatten(1), z, prior=prior)
+    first = mutual_information(alone, z, prior=prior)
+    rest = mutual_information(logits, z, given=c, prior=prior)
+    assert (first + rest).item() == pytest.approx(both.item(), abs=1e-12)
+
+
+@CASES
+@given(cases(), st.floats(0.01, 1.0), st.floats(0.05, 0.95))
+def test_chain_rule_of_the_conditional_marginal_form(case, alpha, pool):
+    logits, z = case
+    forget = torch.arange(len(z)) < 1 + len(z) // 4
+    c = z
+    shown = torch.full((len(z), 3, logits.shape[1]), -math.inf, dtype=torch.float64)
+    shown[torch.arange(len(z)), c] = logits
+    alone = torch.where(torch.nn.functional.one_hot(c, 3).bool(), 0.0, -math.inf)
+    rule = {"alpha": alpha, "prior": (pool, 1 - pool)}
+    both = marginal_information(shown.flatten(1), forget, **rule)
+    first = marginal_information(alone, forget, **rule)
+    rest = marginal_information(logits, forget, given=c, **rule)
+    assert (first + rest).item() == pytest.approx(both.item(), abs=1e-12)
+
+
+def test_conditioning_weighs_strata_by_their_rows():
+    rng = torch.Generator().manual_seed(3)
+    logits = torch.randn(30, 4, generator=rng, dtype=torch.float64)
+    z = torch.randint(2, (30,), generator=rng)
+    c = torch.randint(2, (30,), generator=rng)
+    parts = [
+        (c == k).double().mean() * mutual_information(logits[c == k], z[c == k]) for k in (0, 1)
+    ]
+    assert mutual_information(logits, z, given=c).item() == pytest.approx(sum(parts).item())
+
+
+@CASES
+@given(cases(), st.floats(0.001, 1.0), st.floats(0.05, 0.95))
+def test_marginal_is_the_information_of_the_two_pools_below_its_ceiling(case, alpha, pool):
+    logits, z = case
+    forget = torch.arange(len(z)) < 1 + len(z) // 4
+    p = torch.softmax(logits, 1)
+    retain, gone = p[~forget].mean(0), p[forget].mean(0)
+    pools = torch.log(torch.stack(((1 - alpha) * retain + alpha * gone, retain)))
+    prior = (pool, 1 - pool)
+    value = marginal_information(logits, forget, alpha=alpha, prior=prior).item()
+    assert value == pytest.approx(information_from_log_laws(pools, prior).item(), abs=1e-13)
+    assert -1e-15 <= value <= marginal_ceiling(alpha, prior) + 1e-14
+
+
+@CASES
+@given(cases(), st.floats(0.001, 1.0), st.floats(0.05, 0.95))
+def test_drift_bounds_on_both_sides(case, alpha, pool):
+    """2 π0 π1 TV² ≤ I ≤ h(π0) TV, and TV(P, Q) = α TV(P_u, P_r)."""
+    logits, z = case
+    forget = torch.arange(len(z)) < 1 + len(z) // 4
+    p = torch.softmax(logits, 1)
+    tv = alpha * 0.5 * (p[~forget].mean(0) - p[forget].mean(0)).abs().sum().item()
+    value = marginal_information(logits, forget, alpha=alpha, prior=(pool, 1 - pool)).item()
+    assert 2 * pool * (1 - pool) * tv**2 <= value + 1e-14
+    assert value <= entropy(np.array([pool, 1 - pool])) * tv + 1e-14
+
+
+def test_small_share_follows_chi_square():
+    rng = torch.Generator().manual_seed(5)
+    logits = torch.randn(40, 6, generator=rng, dtype=torch.float64)
+    forget = torch.arange(40) < 9
+    p = torch.softmax(logits, 1)
+    retain, gone = p[~forget].mean(0), p[forget].mean(0)
+    chi = ((gone - retain) ** 2 / retain).sum().item()
+    value = marginal_information(logits, forget, alpha=1e-5).item()
+    assert value == pytest.approx(0.5 * 0.25 * 1e-10 * chi, rel=1e-4)
+
+
+def test_shuffled_groups_carry_next_to_nothing_and_true_ones_much():
+    rng = torch.Generator().manual_seed(7)
+    z = torch.randint(2, (4000,), generator=rng)
+    logits = torch.randn(4000, 5, generator=rng)
+    logits[:, 0] += 3.0 * z
+    true = mutual_information(logits, z).item()
+    shuffled = mutual_information(logits, z[torch.randperm(4000, generator=rng)]).item()
+    assert true > 0.1
+    # Bias of the plug-in: (1/2n) Σ_y Var(p_y)/P(y) < (K-1)/2n.
+    assert 0 <= shuffled < 4 * 4 / (2 * 4000)
+
+
+def test_identical_groups_have_none():
+    logits = torch.randn(1, 6, dtype=torch.float64).expand(12, 6)
+    z = torch.arange(12) % 3
+    assert abs(mutual_information(logits, z).item()) < 1e-16
+    assert abs(marginal_information(logits, z == 0).item()) < 1e-30
+
+
+# Precision --------------------------------------------------------------------------------------
+
+
+def exact_marginal(retain_rows, weights, forget_row, prior=(0.5, 0.5)) -> float:
+    """The same in 60 digits, from few distinct retain rows with multiplicities."""
+    with mp.workdps(60):
+
+        def softmax(row):
+            e = [mp.exp(mpf(float(v))) for v in row]
+            return [v / sum(e) for v in e]
+
+        n = sum(weights)
+        rows = [softmax(row) for row in retain_rows]
+        q = [
+            sum(mpf(w) * r[y] for w, r in zip(weights, rows, strict=True)) / n
+            for y in range(len(forget_row))
+        ]
+        gone = softmax(forget_row)
+        alpha = mpf(1) / (n + 1)
+        p = [(1 - alpha) * a + alpha * b for a, b in zip(q, gone, strict=True)]
+        w0, w1 = mpf(prior[0]), mpf(prior[1])
+        bar = [w0 * a + w1 * b for a, b in zip(p, q, strict=True)]
+        total = sum(
+            w0 * a * mp.log(a / m) + w1 * b * mp.log(b / m)
+            for a, b, m in zip(p, q, bar, strict=True)
+        )
+        return float(total)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [5_000, 1_000_000])
+def test_one_forget_row_among_a_million(dtype, n):
+    rng = torch.Generator().manual_seed(11)
+    kinds = (2 * torch.randn(30, 10, generator=rng)).to(dtype)
+    which = torch.randint(30, (n - 1,), generator=rng)
+    gone = (2 * torch.randn(1, 10, generator=rng)).to(dtype)
+    logits = torch.cat((kinds[which], gone))
+    forget = torch.zeros(n, dtype=torch.bool)
+    forget[-1] = True
+    weights = torch.bincount(which, minlength=30).tolist()
+    expected = exact_marginal(kinds.tolist(), weights, gone[0].tolist())
+    value = marginal_information(logits, forget).item()
+    # ½ π0 π1 χ²/n², with χ² of order one to ten: about 1e-13 at a million.
+    assert 0.1 < expected * n**2 < 10
+    assert value == pytest.approx(expected, rel=1e-8)
+
+
+def test_one_row_as_its_own_group_among_many():
+    rng = torch.Generator().manual_seed(12)
+    kinds = torch.randn(7, 4, generator=rng)
+    which = torch.randint(7, (100_000,), generator=rng)
+    logits = kinds[which]
+    z = torch.zeros(len(which), dtype=torch.int64)
+    z[0] = 1
+    with mp.workdps(50):
+        p = [[mp.exp(mpf(v)) for v in row] for row in kinds.tolist()]
+        p = [[v / sum(row) for v in row] for row in p]
+        one = p[int(which[0])]
+        n = len(which)
+        counts = torch.bincount(which, minlength=7).tolist()
+        bar = [sum(c * row[y] for c, row in zip(counts, p, strict=True)) / n for y in range(4)]
+        rest = [(n * b - o) / (n - 1) for b, o in zip(bar, one, strict=True)]
+        expected = sum(
+            o * mp.log(o / b) / n + (n - 1) * r * mp.log(r / b) / n
+            for o, r, b in zip(one, rest, bar, strict=True)
+        )
+    assert mutual_information(logits, z).item() == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_tiny_but_positive_probability_beside_a_large_one_is_finite():
+    logits = torch.tensor([[0.0, -200.0], [-200.0, 0.0], [-900.0, 0.0]], dtype=torch.float64)
+    logits.requires_grad_()
+    value = mutual_information(logits, torch.tensor([0, 1, 2]))
+    value.backward()
+    assert value.item() == pytest.approx(math.log(3) - 2 / 3 * LN2, rel=1e-12)
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_float32_and_half_logits_are_accumulated_in_float64():
+    logits = torch.randn(200, 10, generator=torch.Generator().manual_seed(2))
+    z = torch.arange(200) % 2
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+        value = mutual_information(logits.to(dtype), z)
+        assert value.dtype is torch.float64
+        assert value.item() == mutual_information(logits.to(dtype).double(), z).item()
+
+
+def test_indicator_product_and_index_add_agree(monkeypatch):
+    logits = torch.randn(300, 6, generator=torch.Generator().manual_seed(2))
+    z = torch.arange(300) % 3
+    given_ = torch.arange(300) % 4
+    value = mutual_information(logits, z, given=given_).item()
+    monkeypatch.setattr("infounlearn.math.tables._DENSE", 0)
+    assert mutual_information(logits, z, given=given_).item() == pytest.approx(value, rel=1e-12)
+
+
+# Gradients --------------------------------------------------------------------------------------
+
+
+@CASES
+@given(cases(), st.booleans())
+def test_gradient_is_the_analytic_one_and_finite(case, conditional):
+    """∂I/∂logit = (π_z/n_z) p_j(y)(w_y - Σ p_j w), w = ln P_z/P̄, written out row by row."""
+    logits, z = case
+    c = torch.arange(len(z)) % 2 if conditional else torch.zeros(len(z), dtype=torch.int64)
+    leaf = logits.clone().requires_grad_()
+    mutual_information(leaf, z, given=c if conditional else None).backward()
+    p = torch.softmax(logits, 1)
+    for j in range(len(z)):
+        mine, stratum = (z == z[j]) & (c == c[j]), c == c[j]
+        ratio = torch.log(p[mine].mean(0)) - torch.log(p[stratum].mean(0))
+        w = torch.where(p[j] > 0, ratio, 0.0)
+        expected = p[j] * (w - (p[j] * w).sum()) / len(z)
+        torch.testing.assert_close(leaf.grad[j], expected, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("prior", [None, (0.2, 0.5, 0.3)])
+def test_gradcheck_of_groups(conditional, prior):
+    rng = torch.Generator().manual_seed(1)
+    logits = torch.randn(12, 4, generator=rng, dtype=torch.float64, requires_grad=True)
+    z, c = torch.arange(12) % 3, torch.arange(12) % 2 if conditional else None
+    torch.autograd.gradcheck(lambda v: mutual_information(v, z, given=c, prior=prior), logits)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("alpha", [None, 0.01, 1.0])
+def test_gradcheck_of_pools(conditional, alpha):
+    rng = torch.Generator().manual_seed(1)
+    logits = torch.randn(10, 4, generator=rng, dtype=torch.float64, requires_grad=True)
+    forget = torch.arange(10) % 3 == 0
+    c = torch.arange(10) % 2 if conditional else None
+    torch.autograd.gradcheck(
+        lambda v: marginal_information(v, forget, alpha=alpha, prior=(0.3, 0.7), given=c),
+        logits,
+        atol=1e-9,
+    )
+
+
+def test_gradcheck_through_log_laws():
+    rng = torch.Generator().manual_seed(1)
+    logits = torch.randn(9, 4, generator=rng, dtype=torch.float64, requires_grad=True)
+    z = torch.arange(9) % 3
+
+    def direct(v):
+        return information_from_log_laws(
+            group_log_laws(torch.log_softmax(v, 1), z, 3), (0.2, 0.3, 0.5)
+        )
+
+    torch.autograd.gradcheck(direct, logits)
+    same = mutual_information(logits, z, prior=(0.2, 0.3, 0.5))
+    assert direct(logits).item() == pytest.approx(same.item(), rel=1e-12)
+
+
+def test_log_laws_survive_underflow_and_exact_zero():
+    logs = torch.tensor([[0.0, -2000.0], [0.0, -2001.0], [0.0, -math.inf]], dtype=torch.float64)
+    logs.requires_grad_()
+    out = group_log_laws(logs, torch.tensor([0, 0, 1]), 2)
+    assert out[0, 1].item() == pytest.approx(-2000 + math.log1p(math.exp(-1)) - LN2)
+    assert out[1, 1].item() == -math.inf
+    (out[0].sum() + out[1, 0]).backward()
+    assert torch.isfinite(logs.grad).all()
+
+
+def test_gradient_passes_to_float32_logits_in_their_type():
+    logits = torch.randn(8, 3, requires_grad=True)
+    marginal_information(logits, torch.arange(8) < 2).backward()
+    assert logits.grad is not None
+    assert logits.grad.dtype is torch.float32
+    assert logits.grad.abs().sum() > 0
+
+
+# Groups that are absent, and input that cannot be used ------------------------------------------
+
+
+def test_absent_group_contributes_nothing():
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    z = torch.tensor([0, 0, 2, 2, 2, 0])
+    value = mutual_information(logits, z, num_groups=4).item()
+    assert value == pytest.approx(mutual_information(logits, z // 2).item(), rel=1e-12)
+    assert value > 0
+    single = logits.clone().requires_grad_()
+    nothing = mutual_information(single, torch.ones_like(z), num_groups=3)
+    nothing.backward()
+    assert nothing.item() == pytest.approx(0.0, abs=1e-16)
+    assert single.grad.abs().max() < 1e-16
+    prior = (0.5, 0.0, 0.5)
+    assert torch.isfinite(mutual_information(logits, z, prior=prior))
+
+
+def test_stratum_that_one_side_fills_adds_nothing():
+    rng = torch.Generator().manual_seed(4)
+    logits = torch.randn(9, 3, generator=rng, dtype=torch.float64, requires_grad=True)
+    forget = torch.arange(9) >= 6
+    c = torch.tensor([0, 0, 0, 2, 2, 2, 3, 3, 3])
+    value = marginal_information(logits, forget, given=c)
+    value.backward()
+    assert value.item() == pytest.approx(0.0, abs=1e-16)
+    assert logits.grad.abs().max() < 1e-16
+
+
+GOOD = torch.zeros(4, 3)
+Z = torch.tensor([0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mutual_information(GOOD[0], Z), "logits have shape"),
+        (lambda: mutual_information(GOOD.long(), Z), "floating-point"),
+        (lambda: mutual_information(GOOD[:0], Z[:0]), "logits have shape"),
+        (lambda: mutual_information(GOOD, Z[:3]), "z has shape"),
+        (lambda: mutual_information(GOOD, Z.float()), "one integer"),
+        (lambda: mutual_information(GOOD, Z - 1), "number from 0"),
+        (lambda: mutual_information(GOOD, Z, num_groups=1), "values below 1"),
+        (lambda: mutual_information(GOOD, Z, prior=(0.5, 0.25, 0.25)), "3 entries for 2"),
+        (lambda: mutual_information(GOOD, Z, prior=(0.5, 0.6)), "no distribution"),
+        (lambda: mutual_information(GOOD, Z, prior=(1.5, -0.5)), "no distribution"),
+        (lambda: mutual_information(GOOD, Z, prior=(math.nan, 0.5)), "no distribution"),
+        (lambda: mutual_information(GOOD, 2 * Z, prior=(0.3, 0.3, 0.4)), r"groups \[1\]"),
+        (lambda: mutual_information(GOOD, Z, given=Z[:2]), "given has shape"),
+        (lambda: marginal_information(GOOD, Z == 5), "no forget row"),
+        (lambda: marginal_information(GOOD, Z < 5), "no retain row"),
+        (lambda: marginal_information(GOOD, 2 * Z), "values below 2"),
+        (lambda: marginal_information(GOOD, Z == 0, alpha=0.0), "alpha is 0.0"),
+        (lambda: marginal_information(GOOD, Z == 0, alpha=math.nan), "alpha is nan"),
+        (lambda: marginal_ceiling(1.5), "alpha is 1.5"),
+        (lambda: group_log_laws(GOOD, Z, 3), r"groups \[2\]"),
+    ],
+)
+def test_unusable_input_is_named(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+def test_not_a_number_is_not_hidden():
+    logits = GOOD.clone()
+    logits[0, 0] = math.nan
+    assert math.isnan(mutual_information(logits, Z).item())
+    assert math.isnan(marginal_information(logits, Z == 0).item())
+
+
+def test_designs_name_their_cells():
+    assert Groups(3, None, 2).shape == (2, 3)
+    assert Pools(num_given=4).shape == (4, 2)
