@@ -141,8 +141,8 @@ def roc_curve(
     )
     problems.raise_if_any()
     thresholds = np.concatenate([[np.inf], np.unique(np.concatenate([pos, neg]))[::-1]])
-    tpr = 1 - np.searchsorted(np.sort(pos), thresholds, "left") / len(pos)
-    fpr = 1 - np.searchsorted(np.sort(neg), thresholds, "left") / len(neg)
+    tpr = (len(pos) - np.searchsorted(np.sort(pos), thresholds, "left")) / len(pos)
+    fpr = (len(neg) - np.searchsorted(np.sort(neg), thresholds, "left")) / len(neg)
     if points is not None and len(fpr) > points:
         place = np.log(np.maximum(fpr, 0.5 / len(neg)))
         wanted = np.linspace(place[0], place[-1], points)
