@@ -37,13 +37,17 @@ def _environment() -> Environment:
 
 def render_card(record: Record, digest: str) -> str:
     """The card of ``record``; ``digest`` is the content hash of its ``record.json``."""
-    return _environment().get_template("card.md.jinja").render(
-        record=record,
-        audit=record.audit,
-        run=record.run,
-        digest=digest,
-        rows=summary.summary_rows(record),
-        retrained=summary.retrained_models(record),
-        cost=cost_rows(record.run),
-        provenance=dict(flatten(record.provenance)),
+    return (
+        _environment()
+        .get_template("card.md.jinja")
+        .render(
+            record=record,
+            audit=record.audit,
+            run=record.run,
+            digest=digest,
+            rows=summary.summary_rows(record),
+            retrained=summary.retrained_models(record),
+            cost=cost_rows(record.run),
+            provenance=dict(flatten(record.provenance)),
+        )
     )

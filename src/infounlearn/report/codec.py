@@ -56,8 +56,9 @@ def encode(record: Record) -> dict[str, Any]:
     problems = Problems("write_report")
     _check_curves(record, problems)
     plain = _Plain(problems)
-    body = {field.name: plain(getattr(record, field.name), "/" + field.name)
-            for field in fields(record)}
+    body = {
+        field.name: plain(getattr(record, field.name), "/" + field.name) for field in fields(record)
+    }
     problems.raise_if_any()
     document = {
         "format": FORMAT,
@@ -79,12 +80,14 @@ def decode(document: Mapping[str, Any]) -> Record:
     audit = body["audit"]
     return Record(
         title=body["title"],
-        audit=Audit(**{
-            **audit,
-            "verdicts": tuple(Verdict(**verdict) for verdict in audit["verdicts"]),
-            "findings": tuple(_finding(finding) for finding in audit["findings"]),
-            "curves": tuple(Curve(**curve) for curve in audit["curves"]),
-        }),
+        audit=Audit(
+            **{
+                **audit,
+                "verdicts": tuple(Verdict(**verdict) for verdict in audit["verdicts"]),
+                "findings": tuple(_finding(finding) for finding in audit["findings"]),
+                "curves": tuple(Curve(**curve) for curve in audit["curves"]),
+            }
+        ),
         run=None if body["run"] is None else RunSummary(**body["run"]),
         provenance=body["provenance"],
     )
@@ -99,7 +102,9 @@ def validate(document: object, *, where: str) -> None:
     for error in errors[:_SHOWN]:
         problems.add(f"{error.json_path}: {error.message[:200]}", fix="see record.schema.json")
     if len(errors) > _SHOWN:
-        problems.add(f"{len(errors) - _SHOWN} more of the same kind", fix="repair those above first")
+        problems.add(
+            f"{len(errors) - _SHOWN} more of the same kind", fix="repair those above first"
+        )
     problems.raise_if_any()
 
 
@@ -145,8 +150,9 @@ class _Plain:
         if isinstance(value, (int, float)):
             return self._number(value, path)
         if is_dataclass(value) and not isinstance(value, type):
-            return {f.name: self(getattr(value, f.name), _pointer(path, f.name))
-                    for f in fields(value)}
+            return {
+                f.name: self(getattr(value, f.name), _pointer(path, f.name)) for f in fields(value)
+            }
         if isinstance(value, Mapping):
             return self._mapping(value, path)
         if isinstance(value, (list, tuple)):

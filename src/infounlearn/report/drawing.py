@@ -12,6 +12,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -37,10 +38,12 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "infounlearn",
     "font.family": ["DejaVu Sans"],
-    "font.size": 11,
+    "font.size": 12,
     "axes.edgecolor": _STAND_IN["muted"],
     "axes.labelcolor": _STAND_IN["muted"],
-    "axes.labelsize": 11,
+    "axes.labelsize": 12,
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.spines.top": False,
@@ -73,7 +76,7 @@ def colour(role: str) -> str:
 
 @contextmanager
 def panel(width: int = WIDTH, height: int = HEIGHT) -> Iterator[tuple[Figure, Axes]]:
-    """A figure of ``width`` x ``height`` CSS pixels with one axes, outside pyplot's global state."""
+    """A figure of ``width`` x ``height`` pixels with one axes, outside pyplot."""
     # Whatever style the caller has set must not change the report.
     with style.context(["default", _STYLE]):
         figure = Figure(
@@ -155,7 +158,7 @@ def _unique_ids(root: ElementTree.Element, key: str) -> None:
                 )
 
 
-class Ticks(Formatter):  # type: ignore[misc]
+class Ticks(Formatter):
     """Tick labels with just the digits that tell neighbours apart; powers of ten when tiny.
 
     ``percent`` prints shares as per cent.
@@ -165,19 +168,27 @@ class Ticks(Formatter):  # type: ignore[misc]
         self.scale, self.unit = (100.0, "%") if percent else (1.0, "")
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        value = self.scale * x
-        locations = [self.scale * location for location in self.locs]
-        largest = max((abs(location) for location in locations), default=abs(value))
-        if value != 0 and (largest < 1e-3 or largest >= 1e5):
-            text = numbers.significant(float(f"{value:.2e}"))
-            text = re.sub(r"\.?0+×", "×", text)
-            return (text[2:] if text.startswith("1×") else text) + self.unit
-        return f"{value:,.{_decimals(locations)}f}{self.unit}".replace("-", numbers.MINUS).replace(
-            ",", numbers.NARROW_SPACE
-        )
+        return self.format_ticks([x])[0]
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """The labels of all ticks of an axis together."""
+        scaled = [self.scale * float(value) for value in values]
+        largest = max((abs(value) for value in scaled), default=0.0)
+        if largest and (largest < 1e-3 or largest >= 1e5):
+            return [_power(value) + self.unit for value in scaled]
+        decimals = _decimals(scaled)
+        texts = (f"{value:,.{decimals}f}{self.unit}" for value in scaled)
+        return [
+            text.replace(",", numbers.NARROW_SPACE).replace("-", numbers.MINUS) for text in texts
+        ]
 
 
-class LogTicks(Formatter):  # type: ignore[misc]
+def _power(value: float) -> str:
+    text = re.sub(r"\.?0+×", "×", numbers.significant(float(f"{value:.2e}")))
+    return text[2:] if text.startswith("1×") else text
+
+
+class LogTicks(Formatter):
     """Tick labels of a logarithmic axis: ``1%`` for shares, ``10⁻³`` else; decades only."""
 
     def __init__(self, *, percent: bool = False) -> None:
@@ -193,7 +204,7 @@ class LogTicks(Formatter):  # type: ignore[misc]
 def _decimals(locations: Sequence[float]) -> int:
     """The fewest decimals (up to 6) at which the tick positions print exactly enough."""
     ordered = sorted(locations)
-    gap = min((b - a for a, b in zip(ordered, ordered[1:], strict=False) if b > a), default=1.0)
+    gap = min((b - a for a, b in pairwise(ordered) if b > a), default=1.0)
     for decimals in range(6):
         if all(abs(round(x, decimals) - x) < 0.01 * gap for x in ordered):
             return decimals

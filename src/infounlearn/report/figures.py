@@ -16,6 +16,8 @@ from infounlearn.report.summary import words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# CSS pixels: wide enough that text in a lone panel, which is drawn larger, keeps its size.
+_SINGLE = (440, 290)
 _ORDER = ("before", "after", "retrained")
 
 
@@ -93,16 +95,14 @@ def _figure(key: str, name: str, panels: dict[str, list[Curve]], record: Record)
     family = _FAMILIES.get(name) or _Family(words(name))
     every = [curve for curves in panels.values() for curve in curves]
     legend = plots.legend([curve.label for curve in every], audited=record.audit.model)
-    declared = record.audit.settings.get("score")
-    x_name = declared if name == "scores" and isinstance(declared, str) else family.x
     drawn = []
     for index, panel_name in enumerate(sorted(panels, key=_panel_order)):
         title = words(panel_name.split("/", 1)[1]) if "/" in panel_name else family.title
-        with drawing.panel() as (figure, axes):
+        with drawing.panel(*(_SINGLE if len(panels) == 1 else ())) as (figure, axes):
             family.draw(axes, panels[panel_name], legend)
             if family.draw is plots.draw_curves:
                 plots.share_limits(axes, every)
-            axes.set_xlabel(plots.plain(x_name))
+            axes.set_xlabel(family.x)
             axes.set_ylabel(family.y or plots.height_name(every))
             svg = drawing.to_svg(
                 figure,
@@ -111,7 +111,11 @@ def _figure(key: str, name: str, panels: dict[str, list[Curve]], record: Record)
                 description=plots.describe(panels[panel_name]),
             )
         drawn.append(Panel(title if len(panels) > 1 else "", svg))
-    return Figure(key, family.title, family.caption, tuple(drawn), tuple(legend.values()))
+    caption = family.caption
+    score = record.audit.settings.get("score")
+    if name == "scores" and isinstance(score, str):
+        caption += f" Score: {score}."
+    return Figure(key, family.title, caption, tuple(drawn), plots.legend_lines(legend))
 
 
 def _panel_order(name: str) -> tuple[int, str]:

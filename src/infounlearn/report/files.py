@@ -16,7 +16,11 @@ from infounlearn.interface import Record
 from infounlearn.report import codec
 
 NAMES = {"record": "record.json", "html": "report.html", "card": "card.md"}
-_MARKS = {"record": f'"{codec.FORMAT}"', "html": 'content="infounlearn ', "card": "infounlearn-card"}
+_MARKS = {
+    "record": f'"{codec.FORMAT}"',
+    "html": 'content="infounlearn ',
+    "card": "infounlearn-card",
+}
 _HEAD = 4096
 
 
@@ -66,7 +70,9 @@ def read_record(path: str | os.PathLike[str]) -> Record:
     try:
         document = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
-        raise InputError(f"read_record: cannot read {file} ({error.strerror}): check the path") from error
+        raise InputError(
+            f"read_record: cannot read {file} ({error.strerror}): check the path"
+        ) from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(
             f"read_record: {file} is not JSON ({error}): pass a record.json that write_report made"

@@ -87,15 +87,22 @@ def interval(bounds: tuple[float, float] | None, unit: str, *, gap: bool = False
     return f"{low} to {high}{suffix(unit, gap=gap)}"
 
 
+def mean(values: Sequence[float], unit: str, *, gap: bool = False) -> str:
+    """The mean with its unit; an em dash without values."""
+    return quantity(math.fsum(values) / len(values) if values else None, unit, gap=gap)
+
+
+def extent(values: Sequence[float], unit: str, *, gap: bool = False) -> str:
+    """``lowest to highest`` without the unit; empty for fewer than two values."""
+    if len(values) < 2:
+        return ""
+    return f"{bare(min(values), unit, gap=gap)} to {bare(max(values), unit, gap=gap)}"
+
+
 def spread(values: Sequence[float], unit: str, *, gap: bool = False) -> str:
-    """Mean and range, ``94.1 % (93.8 to 94.6)``; an em dash without values."""
-    if not values:
-        return MISSING
-    mean = quantity(math.fsum(values) / len(values), unit, gap=gap)
-    if len(values) == 1:
-        return mean
-    low, high = bare(min(values), unit, gap=gap), bare(max(values), unit, gap=gap)
-    return f"{mean} ({low} to {high})"
+    """Mean and range, ``94.10 % (93.80 to 94.60)``; an em dash without values."""
+    around = extent(values, unit, gap=gap)
+    return mean(values, unit, gap=gap) + (f" ({around})" if around else "")
 
 
 def share(part: float | None, whole: float | None) -> str:

@@ -30,6 +30,8 @@ KINDS = {
     "assumptions",
     "measured": "a statistic of these records and models; no proof attached",
 }
+
+
 @cache
 def environment() -> Environment:
     """The template environment: escapes everywhere, and refuses names that do not exist."""
@@ -48,26 +50,28 @@ def environment() -> Environment:
 def render_page(record: Record, digest: str) -> str:
     """The page of ``record``; ``digest`` is the content hash of its ``record.json``."""
     style, _, _ = environment().loader.get_source(environment(), "report.css")  # type: ignore[union-attr]
-    return environment().get_template("report.html.jinja").render(
-        record=record,
-        audit=record.audit,
-        run=record.run,
-        digest=digest,
-        style=Markup(style),  # ours, from the package
-        tones=TONES,
-        kinds=KINDS,
-        main=[
-            (summary.summary_row(finding), strip(finding)) for finding in summary.main_findings(record)
-        ],
-        rooms=tables.rooms(record),
-        known={finding.name for finding in record.audit.findings},
-        retrained=summary.retrained_models(record),
-        sizes=tables.set_sizes(record),
-        trajectories=run_figure(record.run),
-        tolerance=None if record.run is None else tolerance(record.run),
-        cost=tables.cost_rows(record.run),
-        figures=audit_figures(record),
-        settings=dict(tables.flatten(record.audit.settings)),
-        run_settings={} if record.run is None else dict(tables.flatten(record.run.settings)),
-        provenance=dict(tables.flatten(record.provenance)),
+    return (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            record=record,
+            audit=record.audit,
+            run=record.run,
+            digest=digest,
+            style=Markup(style),  # ours, from the package
+            tones=TONES,
+            kinds=KINDS,
+            main=[(tables.finding_row(f), strip(f)) for f in summary.main_findings(record)],
+            rooms=tables.rooms(record),
+            known={finding.name for finding in record.audit.findings},
+            retrained=summary.retrained_models(record),
+            sizes=tables.set_sizes(record),
+            trajectories=run_figure(record.run),
+            tolerance=None if record.run is None else tolerance(record.run),
+            cost=tables.cost_rows(record.run),
+            figures=audit_figures(record),
+            settings=dict(tables.flatten(record.audit.settings)),
+            run_settings={} if record.run is None else dict(tables.flatten(record.run.settings)),
+            provenance=dict(tables.flatten(record.provenance)),
+        )
     )

@@ -19,6 +19,8 @@ FPR_MARKS = (0.001, 0.01)
 _LOWEST_RATE = 5e-4
 _EXTRAS = 5
 _DASHES: dict[str, Any] = {"solid": "-", "dashed": (0, (4.5, 2.2)), "dotted": (0, (1.2, 1.6))}
+# Three overlapping areas would be mud: the reference (held-out, floor) is an outline alone.
+_FILL = {"forget": 0.30, "retain": 0.13, "after": 0.28}
 # First match wins: "retrained" must not be taken for "retain", nor "retrained floor" for a set.
 _ROLES = (
     (("floor", "retrain"), "retrained", "dotted"),
@@ -62,22 +64,35 @@ def legend(labels: Iterable[str], *, audited: str = "") -> Legend:
     return entries
 
 
+def legend_lines(entries: Legend) -> tuple[Entry, ...]:
+    """What the legend prints: several retrained models, which look alike, share one line."""
+    alike = [entry for entry in entries.values() if entry.role == "retrained"]
+    if len(alike) < 2:
+        return tuple(entries.values())
+    shared = Entry(f"retrained ({len(alike)} models)", "retrained", "dotted")
+    return (*(entry for entry in entries.values() if entry.role != "retrained"), shared)
+
+
 def draw_curves(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
-    """Histograms as outlined areas, lines and steps as lines; linear axes."""
-    # Wide areas first, so that the forget records, which matter most, lie on top.
+    """Histograms as outlines, those that matter filled; lines and steps as lines; linear axes."""
+    # The forget records, which matter most, lie on top.
     for curve in sorted(curves, key=lambda curve: entries[curve.label].role == "forget"):
         entry = entries[curve.label]
         if curve.style == "histogram":
-            top = entry.role in ("forget", "after")
-            axes.stairs(curve.y, curve.x, fill=True, color=colour(entry.role),
-                        alpha=0.30 if top else 0.14, linewidth=0)
-            axes.stairs(curve.y, curve.x, color=colour(entry.role),
-                        linestyle=_DASHES[entry.dash], linewidth=1.7)
+            _histogram(axes, curve, entry)
         else:
             _line(axes, curve, entry)
     axes.xaxis.set_major_formatter(Ticks())
     axes.yaxis.set_major_formatter(Ticks())
     axes.locator_params(nbins=5)
+
+
+def _histogram(axes: Axes, curve: Curve, entry: Entry) -> None:
+    opacity = _FILL.get(entry.role, 0.0)
+    shade = colour(entry.role)
+    if opacity:
+        axes.stairs(curve.y, curve.x, fill=True, color=shade, alpha=opacity, linewidth=0)
+    axes.stairs(curve.y, curve.x, color=shade, linestyle=_DASHES[entry.dash], linewidth=1.6)
 
 
 def draw_roc(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
@@ -91,8 +106,14 @@ def draw_roc(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
         _line(axes, curve, entries[curve.label])
     axes.set_xlim(_LOWEST_RATE, 1)
     axes.set_ylim(_LOWEST_RATE, 1.15)
-    axes.annotate("chance", (0.05, 0.05), xytext=(5, -11), textcoords="offset points",
-                  color=colour("muted"), fontsize=10)
+    axes.annotate(
+        "chance",
+        (0.05, 0.05),
+        xytext=(5, -11),
+        textcoords="offset points",
+        color=colour("muted"),
+        fontsize=10,
+    )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(LogTicks(percent=True))
 
@@ -110,7 +131,7 @@ def _line(axes: Axes, curve: Curve, entry: Entry) -> None:
 
 def share_limits(axes: Axes, curves: Sequence[Curve]) -> None:
     """Give ``axes`` the range of all ``curves``, so that panels side by side compare."""
-    x = finite([value for curve in curves for value in curve.x])
+    x = finite([value for curve in curves for value in _drawn_x(curve)])
     y = finite([value for curve in curves for value in curve.y])
     if x and max(x) > min(x):
         axes.set_xlim(min(x), max(x))
@@ -119,6 +140,14 @@ def share_limits(axes: Axes, curves: Sequence[Curve]) -> None:
     elif y and max(y) > min(y):
         margin = 0.06 * (max(y) - min(y))
         axes.set_ylim(min(y) - margin, max(y) + margin)
+
+
+def _drawn_x(curve: Curve) -> list[float]:
+    """Where a curve has something to show: a histogram between its outermost records."""
+    if curve.style != "histogram":
+        return list(curve.x)
+    filled = [i for i, height in enumerate(curve.y) if height > 0]
+    return list(curve.x[filled[0] : filled[-1] + 2]) if filled else []
 
 
 def height_name(curves: Sequence[Curve]) -> str:
@@ -153,8 +182,3 @@ def describe(curves: Sequence[Curve]) -> str:
             start, end = (numbers.significant(float(value)) for value in (y[0], y[-1]))
             parts.append(f"{curve.label}: from {start} to {end}")
     return "; ".join(parts) + "."
-
-
-def plain(text: str) -> str:
-    """``text`` without matplotlib's mathematics, in which a dollar sign would be markup."""
-    return text.replace("$", r"\$")

@@ -20,8 +20,10 @@ def strip(finding: Finding) -> Markup:
     a hundredfold; it says which is nearer, not how large anything is. Empty where there is
     nothing to compare.
     """
-    before, after, retrained = finite([finding.original]), finite([finding.value]), finite(
-        finding.retrained
+    before, after, retrained = (
+        finite([finding.original]),
+        finite([finding.value]),
+        finite(finding.retrained),
     )
     values = [*before, *after, *retrained]
     if not after or len(values) < 2 or min(values) == max(values):

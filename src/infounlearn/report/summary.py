@@ -10,9 +10,9 @@ from infounlearn.interface import Finding, Record
 from infounlearn.report import numbers
 
 NOT_COMPUTED = "could not be computed"
-NO_ORIGINAL = "no original model was given"
-NO_RETRAINED = "no retrained model was given"
-NO_FLOOR = "no noise floor is known"
+NO_ORIGINAL = "no original model"
+NO_RETRAINED = "no retrained model"
+NO_FLOOR = "not known"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def summary_row(finding: Finding) -> SummaryRow:
         before=numbers.quantity(finding.original, unit, gap=gap),
         after=numbers.quantity(finding.value, unit, gap=gap),
         retrained=numbers.spread(finding.retrained, unit, gap=gap),
-        floor=numbers.quantity(finding.floor, unit, gap=gap),
+        # A floor is a size, without direction.
+        floor=numbers.quantity(finding.floor, unit, gap=gap).removeprefix("+"),
         missing=missing,
     )
 

@@ -23,6 +23,8 @@ class FindingRow:
 
     finding: Finding
     row: summary.SummaryRow
+    mean: str
+    extent: str
     interval: str
     bound: str
     null: str
@@ -99,21 +101,25 @@ def rooms(record: Record) -> dict[str, list[FindingRow]]:
     """The findings by the part of their name before the slash, in reading order."""
     grouped: dict[str, list[FindingRow]] = {}
     for finding in record.audit.findings:
-        grouped.setdefault(words(summary.room(finding)), []).append(_finding_row(finding))
+        grouped.setdefault(words(summary.room(finding)), []).append(finding_row(finding))
     return grouped
 
 
-def _finding_row(finding: Finding) -> FindingRow:
+def finding_row(finding: Finding) -> FindingRow:
+    """Every cell of ``finding``."""
     unit, gap, null = finding.unit, summary.is_gap(finding), finding.null
     return FindingRow(
         finding=finding,
         row=summary.summary_row(finding),
+        mean=numbers.mean(finding.retrained, unit, gap=gap),
+        extent=numbers.extent(finding.retrained, unit, gap=gap),
         interval=numbers.interval(finding.interval, unit, gap=gap),
         bound=numbers.quantity(finding.bound, unit, gap=gap),
         null=numbers.MISSING if null is None else numbers.quantity(null.quantile95, unit, gap=gap),
         p_value=numbers.MISSING if null is None else numbers.significant(float(null.p_value)),
         ceiling=numbers.quantity(finding.ceiling, unit, gap=gap),
-        confidence="" if finding.confidence is None
+        confidence=""
+        if finding.confidence is None
         else f"{100 * finding.confidence:g}{numbers.NARROW_SPACE}%",
         n=", ".join(f"{name} {numbers.significant(count)}" for name, count in finding.n.items()),
     )

@@ -63,19 +63,21 @@ def run_figure(run: RunSummary | None) -> Figure | None:
                 title=f"{group.title} during the run",
                 description=plots.describe(curves),
             )
-        panels.append(Panel(group.title, svg, tuple(legend.values())))
+        lines = plots.legend_lines(legend)
+        told = len(lines) == 1 and lines[0].label == group.title
+        panels.append(Panel(group.title, svg, () if told else lines))
     return Figure("run", "", "", tuple(panels), ()) if panels else None
 
 
 def tolerance(run: RunSummary) -> float | None:
     """The largest |AUC - 1/2| at which the run may stop, as its history or settings say."""
     found = [
-        value
+        float(value)
         for source in (*reversed(run.history), run.settings)
         for name, value in _flat(source)
         if _is_tolerance(name) and _number(value)
     ]
-    return float(found[0]) if found else None
+    return found[0] if found else None
 
 
 def _grouped(history: Sequence[Mapping[str, float]]) -> dict[_Group, list[str]]:
@@ -108,7 +110,7 @@ def _draw_tolerance(axes: Axes, width: float | None) -> None:
 
 
 def _column(history: Sequence[Mapping[str, Any]], name: str) -> list[float]:
-    values = (row.get(name) for row in history)
+    values: list[Any] = [row.get(name) for row in history]
     return [float(value) if _number(value) else math.nan for value in values]
 
 
