@@ -25,6 +25,13 @@ _HOME = {
     "Source": "sources",
     "data_folder": "sources",
     "fetch": "sources",
+    "CHANNELS": "toy",
+    "Channel": "toy",
+    "correlated_normals": "toy",
+    "density_toy": "toy",
+    "gaussian_groups": "toy",
+    "gaussian_information": "toy",
+    "gaussian_toy": "toy",
 }
 
 __all__ = [*sorted(_HOME)]
@@ -40,6 +47,15 @@ if TYPE_CHECKING:
         read_ids,
         split_records,
         stratified_parts,
+    )
+    from infounlearn.data.toy import (
+        CHANNELS,
+        Channel,
+        correlated_normals,
+        density_toy,
+        gaussian_groups,
+        gaussian_information,
+        gaussian_toy,
     )
 
 

@@ -76,12 +76,12 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Tensor:
     """
     problems = Problems(f"read_idx({path.name})")
     fix = "fetch the file again from the original source"
+    raw = b""
     try:
         raw = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
         problems.add(f"the file cannot be unpacked: {error}", fix=fix)
-        problems.raise_if_any()
-        raise  # unreachable: the line above always raises
+    problems.raise_if_any()
     # idx: two zero bytes, 0x08 for unsigned bytes, the number of dimensions, big-endian sizes.
     head = bytes((0, 0, 8, len(shape))) + np.array(shape, dtype=">u4").tobytes()
     problems.require(

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from infounlearn.errors import Problems
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Records(Dataset[tuple[Tensor, Tensor]]):
     """Inputs, targets and ids of n records; a map-style Dataset that yields (input, target).
 
@@ -65,6 +65,10 @@ class Records(Dataset[tuple[Tensor, Tensor]]):
             )
         problems.raise_if_any()
 
+    def __repr__(self) -> str:
+        row = "x".join(map(str, self.inputs.shape[1:])) or "scalars"
+        return f"Records({self.name!r}, {len(self):,} rows of {row}, {self.inputs.dtype})"
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -83,9 +87,22 @@ class Records(Dataset[tuple[Tensor, Tensor]]):
         Raises:
             InputError: a position lies outside the records or occurs twice.
         """
-        index = torch.as_tensor(indices)
-        index = torch.nonzero(index).flatten() if index.dtype == torch.bool else index.long()
         problems = Problems(f"{self.name}.subset")
+        index = torch.as_tensor(indices)
+        if index.dtype == torch.bool:
+            problems.require(
+                index.shape == self.ids.shape,
+                f"the mask has shape {tuple(index.shape)}",
+                fix=f"pass one truth value for each of the {len(self)} records",
+            )
+            index = torch.nonzero(index.flatten()).flatten()
+        problems.require(
+            index.numel() == 0 or not index.dtype.is_floating_point,
+            f"positions are {index.dtype}",
+            fix="pass integers",
+        )
+        problems.raise_if_any()
+        index = index.long()
         outside = int(((index < 0) | (index >= len(self))).sum())
         problems.require(
             outside == 0,
@@ -112,8 +129,15 @@ class Records(Dataset[tuple[Tensor, Tensor]]):
         return self.subset(~self._carrying(ids), name)
 
     def _carrying(self, ids: Tensor | Iterable[int]) -> Tensor:
-        wanted = ids.long() if isinstance(ids, Tensor) else torch.tensor(list(ids)).long()
+        wanted = ids if isinstance(ids, Tensor) else torch.tensor(list(ids))
         problems = Problems(f"ids of {self.name}")
+        problems.require(
+            wanted.numel() == 0 or not wanted.dtype.is_floating_point,
+            f"ids are {wanted.dtype}",
+            fix="pass integers",
+        )
+        problems.raise_if_any()
+        wanted = wanted.long()
         absent = wanted[~torch.isin(wanted, self.ids)]
         shown = ", ".join(str(int(value)) for value in absent[:5])
         problems.require(

@@ -173,7 +173,10 @@ def choose_forget(
 
 
 def read_ids(path: str | Path) -> Tensor:
-    """Record ids from a CSV file: the column ``id`` of a table with a header, or a bare column.
+    """Record ids from a CSV file: its column ``id``, or its only column where none is named.
+
+    A first line without the word ``id`` is data: taking any text for a header would silently keep
+    a record whose id is misspelt there.
 
     Returns:
         (n,) int64 ids in file order.
@@ -183,24 +186,22 @@ def read_ids(path: str | Path) -> Tensor:
             or holds values that are not integers or that occur twice (lines are named).
     """
     problems = Problems(f"read_ids({Path(path).name})")
+    rows: list[tuple[int, list[str]]] = []
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = [(line, row) for line, row in enumerate(csv.reader(file), 1) if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.add(f"the file cannot be read: {error}", fix="pass a readable UTF-8 CSV file")
-        problems.raise_if_any()
-        raise  # unreachable: the line above always raises
-    column = 0
-    if (rows and not _is_integer(rows[0][1][0])) or any(len(row) > 1 for _, row in rows):
-        header = [cell.strip().lower() for cell in rows[0][1]]
-        if problems.require(
-            "id" in header or len(header) == 1,
-            f"no column is called 'id'; the first line reads {','.join(rows[0][1])!r}",
-            fix="name the column of record ids 'id'",
-        ):
-            column = header.index("id") if "id" in header else 0
-        rows = rows[1:]
-        problems.raise_if_any()
+    problems.raise_if_any()
+    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
+    column = header.index("id") if "id" in header else 0
+    problems.require(
+        "id" in header or len(header) <= 1,
+        f"no column is called 'id'; the first line reads {','.join(header)!r}",
+        fix="name the column of record ids 'id'",
+    )
+    problems.raise_if_any()
+    rows = rows[1:] if "id" in header else rows
     problems.require(bool(rows), "the file holds no ids", fix="write one id per line")
     seen: dict[int, int] = {}
     for line, row in rows:

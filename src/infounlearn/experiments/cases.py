@@ -119,13 +119,19 @@ def case(
         f"{sum(ways)} of forget_class, forget_random and forget_ids are given",
         fix="pass exactly one",
     )
+    problems.require(seed >= 0, f"seed is {seed}", fix="pass 0 or more")
     problems.raise_if_any()
     parts = split_digits() if name == "digits" else split_mnist(data_home)
     if quick and name == "mnist":
         rest = len(parts.train) - QUICK_MNIST_ROWS
         train, _ = split_records(parts.train, (QUICK_MNIST_ROWS, rest), seed=0)
         parts = parts._replace(train=train)
-    parts = _with_noise(parts, label_noise, seed)
+    # Three independent streams: wrong training labels, wrong held-out labels, what is forgotten.
+    noise_train, noise_holdout, choice = (
+        int(own) for own in np.random.SeedSequence(seed).generate_state(3)
+    )
+    if label_noise:
+        parts = _with_noise(parts, label_noise, (noise_train, noise_holdout))
     if forget_ids is None:
         ids = parts.train.ids[
             choose_forget(
@@ -133,11 +139,17 @@ def case(
                 forget_class=forget_class,
                 forget_fraction=forget_fraction,
                 forget_random=forget_random,
-                seed=seed,
+                seed=choice,
             )
         ]
     else:
         ids = parts.train.where_ids(forget_ids).ids
+        problems.require(
+            0 < len(ids) < len(parts.train),
+            f"forget_ids names {len(ids)} of {len(parts.train)} training records",
+            fix="leave something to forget and something to keep",
+        )
+        problems.raise_if_any()
     what = _what(forget_class, forget_fraction, forget_random, len(ids))
     noise = f", {label_noise:.0%} of labels wrong" if label_noise else ""
     small = name == "digits"
@@ -157,16 +169,13 @@ def case(
     )
 
 
-def _with_noise(parts: Parts, share: float, seed: int) -> Parts:
+def _with_noise(parts: Parts, share: float, seeds: tuple[int, int]) -> Parts:
     """Wrong labels in train and holdout, drawn independently under one law; test stays clean."""
-    if share == 0:
-        return parts
-    seeds = np.random.SeedSequence(seed).generate_state(2)
-    noisy = [
-        replace(part, targets=label_noise(part.targets, share, 10, int(own)))
-        for part, own in zip((parts.train, parts.holdout), seeds, strict=True)
-    ]
-    return Parts(noisy[0], noisy[1], parts.test)
+    train, holdout = (
+        replace(part, targets=label_noise(part.targets, share, 10, seed))
+        for part, seed in zip((parts.train, parts.holdout), seeds, strict=True)
+    )
+    return Parts(train, holdout, parts.test)
 
 
 def _what(label: int | None, fraction: float, random: float | None, count: int) -> str:

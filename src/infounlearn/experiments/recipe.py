@@ -115,14 +115,16 @@ def train(
             look at the model and draw random numbers without changing the result.
 
     Raises:
-        InputError: there are no records.
+        InputError: there are no records, or the outputs of the network do not fit their targets.
         DivergenceError: the loss of an epoch is not finite.
     """
     problems = Problems("train")
     problems.require(len(records) > 0, f"{records.name} is empty", fix="pass at least one record")
+    problems.require(seed >= 0, f"seed is {seed}", fix="pass 0 or more")
     problems.raise_if_any()
     init, order, dropout = (int(s) for s in np.random.SeedSequence(seed).generate_state(3))
     model = factory(init)
+    _require_fit(model, records)
     loss_of = nn.functional.cross_entropy if records.is_classification else nn.functional.mse_loss
     optimizer = recipe.build(model)
     generator = torch.Generator().manual_seed(order)
@@ -154,6 +156,28 @@ def train(
         watching += perf_counter() - looking
     seconds = perf_counter() - start - watching
     return TrainedModel(model.eval(), seed, seconds, recipe.epochs * len(records))
+
+
+def _require_fit(model: nn.Module, records: Records) -> None:
+    """Look at the outputs for one record before any training."""
+    with torch.no_grad():
+        shape = tuple(model.eval()(records.inputs[:1]).shape)
+    problems = Problems("train")
+    if records.is_classification:
+        low, high = int(records.targets.min()), int(records.targets.max())
+        problems.require(
+            len(shape) == 2 and low >= 0 and high < shape[1],
+            f"outputs for one record have shape {shape}, labels lie in {low}..{high}",
+            fix="build a network with one logit per class, classes counted from 0",
+        )
+    else:
+        expected = (1, *records.targets.shape[1:])
+        problems.require(
+            shape == expected,
+            f"outputs for one record have shape {shape}, targets {expected}",
+            fix="build a network with one output per target",
+        )
+    problems.raise_if_any()
 
 
 def epoch_batches(rows: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

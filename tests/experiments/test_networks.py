@@ -1,0 +1,65 @@
+"""A factory is a value: same seed, same network, and nobody else's random numbers are touched."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from infounlearn.experiments.networks import (
+    DIGITS_MLP,
+    MNIST_MLP,
+    Cnn,
+    Factory,
+    Mlp,
+    TokenClassifier,
+    seeded,
+)
+
+FACTORIES: list[tuple[Factory, Tensor, int]] = [
+    (DIGITS_MLP, torch.rand(5, 64), 10),
+    (MNIST_MLP, torch.rand(5, 1, 28, 28), 10),
+    (Mlp((2, 8, 1), dropout=0.5), torch.rand(5, 2), 1),
+    (Mlp((3, 2)), torch.rand(5, 3), 2),
+    (Cnn(channels=3, classes=4), torch.rand(5, 3, 8, 8), 4),
+    (TokenClassifier(11, classes=3), torch.arange(10).reshape(5, 2), 3),
+]
+
+
+def weights(model: nn.Module) -> Tensor:
+    return torch.cat([value.flatten() for value in model.parameters()]).detach()
+
+
+@pytest.mark.parametrize(("factory", "inputs", "classes"), FACTORIES)
+def test_factories(factory: Factory, inputs: Tensor, classes: int) -> None:
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    model = factory(1)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(6)  # whatever the global state is
+    assert torch.equal(weights(factory(1)), weights(model))
+    assert torch.equal(weights(pickle.loads(pickle.dumps(factory))(1)), weights(model))
+    assert not torch.equal(weights(factory(2)), weights(model))
+    assert model.eval()(inputs).shape == (5, classes)
+
+
+def test_the_published_network_has_its_size() -> None:
+    assert len(weights(MNIST_MLP(0))) == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10
+    assert [type(layer).__name__ for layer in MNIST_MLP(0)] == [  # type: ignore[attr-defined]
+        "Flatten", "Linear", "ReLU", "Linear", "ReLU", "Linear",
+    ]  # fmt: skip
+
+
+def test_seeded_restores_the_state_after_an_error() -> None:
+    state = torch.get_rng_state()
+
+    def fail() -> None:
+        with seeded(3):
+            torch.rand(1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert torch.equal(torch.get_rng_state(), state)
