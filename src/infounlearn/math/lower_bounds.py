@@ -1,10 +1,10 @@
 """Certified lower bounds on I(Y; Z): what attacks learned on one half achieve on the other.
 
-Two attacks. The *event* attack (two groups, labels) picks the set of outcomes that separates the
-groups best on half A and bounds its rates on half B by Clopper-Pearson: by data processing the
-information of a yes/no answer is no more than I. The *decoder* attack fits q(z | y) on half A and
-bounds Σ_z π_z E ln(q(z | Y)/π_z) <= I (Barber & Agakov 2003) on half B by the empirical Bernstein
-inequality of Maurer & Pontil (2009).
+Two attacks. The *event* attack (two groups) picks the set of outcomes that separates the groups
+best on half A and bounds its rates on half B, by Clopper-Pearson for labels and by Chernoff's bound
+for kernels: by data processing the information of a yes/no answer is no more than I. The *decoder*
+attack fits q(z | y) on half A and bounds Σ_z π_z E ln(q(z | Y)/π_z) <= I (Barber & Agakov 2003) on
+half B by the empirical Bernstein inequality of Maurer & Pontil (2009).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from scipy import special
 
 from infounlearn.math.intervals import clopper_pearson
 from infounlearn.math.laws import group_laws, information_of_laws
@@ -55,46 +56,78 @@ def information_lower_bound(
         first[rng.permutation(rows)[: len(rows) // 2]] = True
     known = np.isin(z, list(enumerated))
     fit, test = first | known, ~first
-    attacks = 2 if m == 2 and outcomes.ndim == 1 else 1
-    best = _decoder(outcomes, z, prior, alpha / attacks, width, enumerated, fit, test)
-    if attacks == 2:
-        best = max(best, _event(outcomes, z, prior, alpha / attacks, width, fit, test))
-    return float(max(0.0, best))
+    if m != 2:
+        return max(0.0, _decoder(outcomes, z, prior, alpha, width, enumerated, fit, test))
+    attacks = (_decoder, _event)
+    found = [
+        attack(outcomes, z, prior, alpha / len(attacks), width, enumerated, fit, test)
+        for attack in attacks
+    ]
+    return max(0.0, *found)
 
 
 def _event(
-    labels: np.ndarray,
+    outcomes: np.ndarray,
     z: np.ndarray,
     prior: np.ndarray,
     alpha: float,
     width: int,
+    enumerated: Collection[int],
     fit: np.ndarray,
     test: np.ndarray,
 ) -> float:
-    """GJSD of the event that looked best on the half ``fit``, by its interval on ``test``."""
-    counts = group_laws(labels[fit], z[fit], 2, width)
+    """GJSD of the event that looked best on the half ``fit``, by its rates on ``test``."""
+    counted = outcomes.ndim == 1
+    laws = group_laws(outcomes[fit], z[fit], 2, width)
     sizes = np.bincount(z[fit], minlength=2)
     # Half a count per cell only orders the outcomes; no rate is computed from it.
-    ratio = np.log(counts[0] * sizes[0] + 0.5) - np.log(counts[1] * sizes[1] + 0.5)
+    ratio = np.log(laws[0] * sizes[0] + 0.5) - np.log(laws[1] * sizes[1] + 0.5)
     order = np.argsort(-ratio, kind="stable")
-    hits = np.rint(np.cumsum(counts[:, order], axis=1) * sizes[:, None]).astype(np.int64)
-    promised = _rate_information(hits, sizes[:, None], prior, alpha)
+    rates = np.minimum(np.cumsum(laws[:, order], axis=1), 1.0)
+    promised = _rate_information(rates, sizes, prior, alpha, enumerated, counted)
     event = order[: int(np.argmax(promised)) + 1]
-    inside = np.isin(labels[test], event)
-    held = np.bincount(z[test][inside], minlength=2)[:, None]
-    return float(
-        _rate_information(held, np.bincount(z[test], minlength=2)[:, None], prior, alpha)[0]
-    )
+    held = group_laws(outcomes[test], z[test], 2, width)[:, event].sum(1, keepdims=True)
+    sizes = np.bincount(z[test], minlength=2)
+    held = np.minimum(held, 1.0)
+    return float(_rate_information(held, sizes, prior, alpha, enumerated, counted)[0])
 
 
 def _rate_information(
-    hits: np.ndarray, sizes: np.ndarray, prior: np.ndarray, alpha: float
+    rates: np.ndarray,
+    sizes: np.ndarray,
+    prior: np.ndarray,
+    alpha: float,
+    enumerated: Collection[int],
+    counted: bool,
 ) -> np.ndarray:
     """Lower bound on GJSD of events of which group 0 is suspected; each rate errs at alpha/2."""
-    low, high = clopper_pearson(hits, sizes, 1 - alpha)
-    t, f = low[0], high[1]
+
+    def end(group: int, side: int) -> np.ndarray:
+        if group in enumerated:
+            return rates[group]
+        if counted:
+            hits = np.rint(rates[group] * sizes[group]).astype(np.int64)
+            return clopper_pearson(hits, sizes[group], 1 - alpha)[side]
+        return chernoff_end(rates[group], int(sizes[group]), alpha / 2, side)
+
+    t, f = end(0, 0), end(1, 1)
     laws = np.stack([np.stack([t, 1 - t], -1), np.stack([f, 1 - f], -1)], -2)
     return np.where(t > f, information_of_laws(laws, prior), 0.0)
+
+
+def chernoff_end(mean: np.ndarray, n: int, alpha: float, side: int) -> np.ndarray:
+    """One-sided bound on the mean of variables in [0, 1]: where n kl(mean ‖ p) = ln(1/alpha).
+
+    Clopper-Pearson needs yes/no records; the probability that a kernel puts on an event is not.
+    ``side`` 0 gives the lower, 1 the upper end. Hoeffding (1963), theorem 1.
+    """
+    level = -np.log(alpha) / n
+    inner, outer = np.array(mean, dtype=np.float64), np.full(np.shape(mean), float(side))
+    for _ in range(60):
+        p = 0.5 * (inner + outer)
+        within = special.rel_entr(mean, p) + special.rel_entr(1 - mean, 1 - p) <= level
+        inner, outer = np.where(within, p, inner), np.where(within, outer, p)
+    return outer
 
 
 def _decoder(
@@ -147,4 +180,4 @@ def _bernstein(
         spread = float(np.ptp(log_ratio[group]))
         deviation = np.sqrt(2 * values.var(ddof=1) * level / n) + 7 * spread * level / (3 * (n - 1))
         total -= weight * float(deviation)
-    return total
+    return float(total)
