@@ -15,8 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,7 +58,7 @@ def pointwise(table: Tensor, expected: Tensor, gap: Tensor) -> tuple[Tensor, Ten
     # rounds to -E and log1p would see exactly -1.
     log_ratio = torch.where(delta > -0.5, torch.log1p(delta), torch.log(table / expected))
     log_ratio = log_ratio.nan_to_num_(nan=0.0, posinf=math.inf, neginf=0.0)
-    return torch.addcmul(-gap, table, log_ratio), log_ratio
+    return (table * log_ratio).sub_(gap), log_ratio
 
 
 @dataclass(frozen=True)
@@ -78,14 +80,27 @@ class Groups:
         """(strata, groups)."""
         return self.num_given, self.num_groups
 
+    def __call__(self, sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`Design.__call__`."""
+        weights = self.row_weights(counts)
+        table = sums * weights
+        share = mass = counts[:, :, None] * weights
+        if self.num_given > 1:
+            stratum = mass.sum(1, keepdim=True)
+            # An empty stratum has mass 0 in every cell: any divisor will do.
+            share = mass / torch.where(stratum > 0, stratum, 1.0)
+        expected = share * table.sum(1, keepdim=True)
+        terms, log_ratio = pointwise(table, expected, table - expected)
+        return terms.sum(), log_ratio.mul_(weights)
+
     def row_weights(self, counts: Tensor) -> Tensor:
-        """Probability with which each row of a group is drawn, shape (groups, 1).
+        """Probability with which each row of a group is drawn, shape (groups, 1) or 0-d.
 
         Raises:
             InputError: a group of positive declared probability has no row.
         """
         if self.prior is None:
-            return (1.0 / counts.sum()).expand(self.num_groups, 1)
+            return counts.sum().reciprocal()
         shares = checked_prior(self.prior, self.num_groups)
         sizes = counts.sum(0).tolist()
         absent = [z for z, size in enumerate(sizes) if size == 0 and shares[z] > 0]
@@ -96,20 +111,6 @@ class Groups:
             )
         weights = [share / size if size else 0.0 for share, size in zip(shares, sizes, strict=True)]
         return torch.tensor(weights, dtype=counts.dtype, device=counts.device)[:, None]
-
-    def __call__(self, sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`Design.__call__`."""
-        weights = self.row_weights(counts)
-        table = sums * weights
-        mass = counts[:, :, None] * weights
-        share = mass
-        if self.num_given > 1:
-            stratum = mass.sum(1, keepdim=True)
-            # An empty stratum has mass 0 in every cell: any divisor will do.
-            share = mass / torch.where(stratum > 0, stratum, 1.0)
-        expected = share * table.sum(1, keepdim=True)
-        terms, log_ratio = pointwise(table, expected, table - expected)
-        return terms.sum(), log_ratio.mul_(weights)
 
 
 @dataclass(frozen=True)
@@ -136,29 +137,18 @@ class Pools:
 
     def __call__(self, sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """See :meth:`Design.__call__`."""
-        retained, forgotten = counts.sum(0).tolist()
-        alpha, pool, alone = self.settings(retained, forgotten)
-        retain, forget = sums[:, 0] / retained, sums[:, 1] / forgotten
-        together = pool * ((1.0 - alpha) * retain + alpha * forget)
-        table = torch.stack((together, alone * retain))
-        # P - Q = α(P_u - P_r): never formed as a difference of pools, which agree to 1 - α.
         if self.num_given == 1:
-            gap = (pool * alone * alpha) * (forget - retain)
-            share = torch.tensor([[[pool]], [[alone]]], dtype=sums.dtype, device=sums.device)
+            # Batches of one composition, as in training, share their maps.
+            retained, forgotten = counts[0].tolist()
+            settings = self.settings(retained, forgotten)
+            maps = _plain_maps(retained, forgotten, *settings, sums.device)
         else:
-            in_retain = counts[:, :1] / retained
-            in_forget = counts[:, 1:] / forgotten
-            in_pool = pool * ((1.0 - alpha) * in_retain + alpha * in_forget)
-            mass = torch.stack((in_pool, alone * in_retain))
-            stratum = mass.sum(0)
-            stratum = torch.where(stratum > 0, stratum, 1.0)
-            share = mass / stratum
-            gap = (pool * alone * alpha) * (in_retain * forget - in_forget * retain) / stratum
-        expected = share * table.sum(0)
-        terms, log_ratio = pointwise(table, expected, torch.stack((gap, -gap)))
-        by_retain = (pool * (1.0 - alpha) * log_ratio[0] + alone * log_ratio[1]) / retained
-        by_forget = (pool * alpha / forgotten) * log_ratio[0]
-        return terms.sum(), torch.stack((by_retain, by_forget), 1)
+            sizes = counts.cpu().numpy()
+            settings = self.settings(*sizes.sum(0).tolist())
+            maps = torch.from_numpy(pool_maps(sizes, *settings)).to(sums.device)
+        table, expected, gap = (maps @ sums).view(self.num_given, 3, 2, -1).unbind(1)
+        terms, log_ratio = pointwise(table, expected, gap)
+        return terms.sum(), maps[:, :2].mT @ log_ratio
 
     def settings(self, retained: float, forgotten: float) -> tuple[float, float, float]:
         """Forget share, probability of the pool, probability of retain alone.
@@ -179,6 +169,51 @@ class Pools:
             raise InputError(f"marginal_information: alpha is {alpha}: pass a share in (0, 1]")
         pool, alone = checked_prior(self.prior, 2)
         return alpha, pool, alone
+
+
+def pool_maps(counts: np.ndarray, alpha: float, pool: float, alone: float) -> np.ndarray:
+    """What takes the sums of retain and forget rows to table, expected table and gap.
+
+    Args:
+        counts: (strata, 2) rows of retain and forget.
+        alpha: share of forget rows in the pool.
+        pool: probability of the pool, Z = 0.
+        alone: probability of retain alone, Z = 1.
+
+    Returns:
+        (strata, 6, 2): two rows each, pool before retain alone, for T, E and D.
+    """
+    retained, forgotten = counts.sum(0).tolist()
+    in_retain, in_forget = counts[:, 0] / retained, counts[:, 1] / forgotten
+    in_pool = pool * ((1.0 - alpha) * in_retain + alpha * in_forget)
+    stratum = in_pool + alone * in_retain
+    # An empty stratum has sums of 0: any divisor will do.
+    stratum = np.where(stratum > 0, stratum, 1.0)
+    maps = np.zeros((len(counts), 6, 2))
+    maps[:, 0] = pool * (1.0 - alpha) / retained, pool * alpha / forgotten
+    maps[:, 1, 0] = alone / retained
+    # E is the share of each pool in the stratum, of the sum of both rows of T.
+    either = (1.0 - pool * alpha) / retained, pool * alpha / forgotten
+    maps[:, 2] = np.outer(in_pool / stratum, either)
+    maps[:, 3] = np.outer(alone * in_retain / stratum, either)
+    # P - Q = α(P_u - P_r): never formed as a difference of pools, which agree to 1 - α.
+    maps[:, 4, 0] = -(pool * alone * alpha / retained) * in_forget / stratum
+    maps[:, 4, 1] = (pool * alone * alpha / forgotten) * in_retain / stratum
+    maps[:, 5] = -maps[:, 4]
+    return maps
+
+
+@lru_cache(maxsize=256)
+def _plain_maps(
+    retained: float,
+    forgotten: float,
+    alpha: float,
+    pool: float,
+    alone: float,
+    device: torch.device,
+) -> Tensor:
+    maps = pool_maps(np.array([[retained, forgotten]]), alpha, pool, alone)
+    return torch.from_numpy(maps).to(device)
 
 
 def checked_prior(prior: Prior, num_groups: int) -> list[float]:
@@ -213,7 +248,7 @@ def cell_sums(rows: Tensor, cells: Tensor, shape: tuple[int, int]) -> tuple[Tens
     """Sums of the rows of each cell, (strata, groups, outcomes), and counts, (strata, groups).
 
     Args:
-        rows: (n, outcomes) float64.
+        rows: (n, outcomes) float64 outcome laws.
         cells: (n,) int64 in [0, strata * groups), stratum by stratum.
         shape: strata and groups.
     """
