@@ -54,6 +54,11 @@ def test_a_gap_is_in_points_with_its_sign() -> None:
     assert numbers.quantity(0.0213, "accuracy", gap=True) == "+2.13\u202fpoints"
 
 
+def test_rounding_leaves_no_negative_zero() -> None:
+    assert numbers.quantity(-1e-9, "accuracy", gap=True) == "0.00\u202fpoints"
+    assert numbers.quantity(-1e-9, "AUC") == "0.000"
+
+
 def test_spread_names_mean_and_range() -> None:
     assert numbers.spread((0.1, 0.2, 0.3), "nats") == "0.200\u202fnats (0.100 to 0.300)"
     assert numbers.spread((0.1,), "nats") == "0.100\u202fnats"
@@ -135,8 +140,8 @@ def test_card_tells_the_main_things(record: Record, bare_record: Record) -> None
         "## What was measured",
         "## What was not proved",
         "**over-forgotten**",
-        "−2.13\u202fpoints",
-        "8.06\u202f% of retraining",
+        "−2.13 points",
+        "8.06 % of retraining",
         "ab" * 32,
     ):
         assert part in card

@@ -72,7 +72,7 @@ def test_sections_stand_in_order_and_verdicts_first(page: Page, html: str) -> No
 
 
 def test_every_number_and_every_limit_is_there(page: Page) -> None:
-    text = " ".join(" ".join(page.text).split())
+    text = re.sub(r"[ \n]+", " ", " ".join(page.text))
     record = example()
     for row in summary_rows(record):
         for part in (row.title, row.before, row.after, row.floor):
@@ -184,6 +184,14 @@ def test_missing_reference_is_inconclusive_and_not_a_number() -> None:
     assert (row.before, row.after, row.retrained, row.floor) == ("—",) * 4
     assert row.missing["after"] == "Needs a reference."
     assert row.missing["retrained"] == "no retrained model"
+
+
+def test_reason_of_a_gap_is_true_to_the_record() -> None:
+    """A quantity of the audited model alone does not claim that there were no other models."""
+    record = example()
+    record = replace(record, audit=replace(record.audit, verdicts=()))
+    row = next(row for row in summary_rows(record) if row.name == "bounds/drift")
+    assert row.missing["before"] == row.missing["retrained"] == "not measured"
 
 
 def test_every_word_of_the_record_is_escaped() -> None:

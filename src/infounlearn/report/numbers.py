@@ -43,7 +43,10 @@ def significant(value: float, digits: int = 3) -> str:
 def _fixed(value: float, decimals: int, *, signed: bool = False) -> str:
     if not math.isfinite(value):
         return significant(value)
-    return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", MINUS)
+    # Adding zero turns the negative zero that rounding leaves into a plain one.
+    rounded = round(value, decimals) + 0.0
+    sign = "+" if signed and rounded else ""
+    return f"{rounded:{sign}.{decimals}f}".replace("-", MINUS)
 
 
 def bare(value: float | None, unit: str, *, gap: bool = False) -> str:

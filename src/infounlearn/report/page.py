@@ -61,7 +61,7 @@ def render_page(record: Record, digest: str) -> str:
             style=Markup(style),  # ours, from the package
             tones=TONES,
             kinds=KINDS,
-            main=[(tables.finding_row(f), strip(f)) for f in summary.main_findings(record)],
+            main=[(tables.finding_row(f, record), strip(f)) for f in summary.main_findings(record)],
             rooms=tables.rooms(record),
             known={finding.name for finding in record.audit.findings},
             retrained=summary.retrained_models(record),

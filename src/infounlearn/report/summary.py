@@ -13,6 +13,7 @@ NOT_COMPUTED = "could not be computed"
 NO_ORIGINAL = "no original model"
 NO_RETRAINED = "no retrained model"
 NO_FLOOR = "not known"
+NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SummaryRow:
 
 def summary_rows(record: Record) -> tuple[SummaryRow, ...]:
     """The findings on which the verdicts rest, in reading order; all of them if none is cited."""
-    return tuple(summary_row(finding) for finding in main_findings(record))
+    return tuple(summary_row(finding, record) for finding in main_findings(record))
 
 
 def main_findings(record: Record) -> tuple[Finding, ...]:
@@ -50,16 +51,16 @@ def main_findings(record: Record) -> tuple[Finding, ...]:
     return chosen or record.audit.findings
 
 
-def summary_row(finding: Finding) -> SummaryRow:
-    """``finding`` as one printed row."""
+def summary_row(finding: Finding, record: Record) -> SummaryRow:
+    """``finding`` of ``record`` as one printed row."""
     unit, gap = finding.unit, is_gap(finding)
     missing = {}
     if finding.original is None:
-        missing["before"] = NO_ORIGINAL
+        missing["before"] = NOT_MEASURED if has_original(record) else NO_ORIGINAL
     if finding.value is None:
         missing["after"] = finding.note or NOT_COMPUTED
     if not finding.retrained:
-        missing["retrained"] = NO_RETRAINED
+        missing["retrained"] = NOT_MEASURED if retrained_models(record) else NO_RETRAINED
     if finding.floor is None:
         missing["floor"] = NO_FLOOR
     return SummaryRow(
@@ -76,14 +77,23 @@ def summary_row(finding: Finding) -> SummaryRow:
     )
 
 
+_DIFFERENCES = ("gap", "change", "difference")
+
+
 def is_gap(finding: Finding) -> bool:
     """Whether an accuracy is a difference of two, printed in points and with its sign."""
-    return finding.unit == "accuracy" and "gap" in f"{finding.name} {finding.title}".lower()
+    words_of_it = f"{finding.name.rsplit('/', 1)[-1]} {finding.title}".lower()
+    return finding.unit == "accuracy" and any(word in words_of_it for word in _DIFFERENCES)
 
 
 def room(finding: Finding) -> str:
     """The part of the finding's name before the slash: the group it is shown in."""
     return finding.name.split("/", 1)[0] if "/" in finding.name else "other"
+
+
+def has_original(record: Record) -> bool:
+    """Whether the audit saw the model before unlearning."""
+    return any(finding.original is not None for finding in record.audit.findings)
 
 
 def retrained_models(record: Record) -> int:

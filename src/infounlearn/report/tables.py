@@ -101,16 +101,16 @@ def rooms(record: Record) -> dict[str, list[FindingRow]]:
     """The findings by the part of their name before the slash, in reading order."""
     grouped: dict[str, list[FindingRow]] = {}
     for finding in record.audit.findings:
-        grouped.setdefault(words(summary.room(finding)), []).append(finding_row(finding))
+        grouped.setdefault(words(summary.room(finding)), []).append(finding_row(finding, record))
     return grouped
 
 
-def finding_row(finding: Finding) -> FindingRow:
-    """Every cell of ``finding``."""
+def finding_row(finding: Finding, record: Record) -> FindingRow:
+    """Every cell of ``finding`` of ``record``."""
     unit, gap, null = finding.unit, summary.is_gap(finding), finding.null
     return FindingRow(
         finding=finding,
-        row=summary.summary_row(finding),
+        row=summary.summary_row(finding, record),
         mean=numbers.mean(finding.retrained, unit, gap=gap),
         extent=numbers.extent(finding.retrained, unit, gap=gap),
         interval=numbers.interval(finding.interval, unit, gap=gap),

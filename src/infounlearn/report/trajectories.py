@@ -66,7 +66,7 @@ def run_figure(run: RunSummary | None) -> Figure | None:
         lines = plots.legend_lines(legend)
         told = len(lines) == 1 and lines[0].label == group.title
         panels.append(Panel(group.title, svg, () if told else lines))
-    return Figure("run", "", "", tuple(panels), ()) if panels else None
+    return Figure("trajectories", "", "", tuple(panels), ()) if panels else None
 
 
 def tolerance(run: RunSummary) -> float | None:
