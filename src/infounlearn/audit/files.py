@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import numpy as np
 from infounlearn.audit.checks import check_outputs
 from infounlearn.errors import InputError, Problems
 from infounlearn.interface import Outputs, OutputSet
+
+# A bare .npy array is no context manager and has no files: it comes as one of the last two.
+_NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, AttributeError, TypeError)
 
 FORMAT = 1
 """Version of the layout; files of another version are refused."""
@@ -104,9 +108,10 @@ def _write_npz(outputs: Outputs, path: Path) -> None:
 
 def _read_npz(path: Path) -> Outputs:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # A stream of our own: np.load leaves a file open that turns out to be no archive.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, *_NO_ARCHIVE) as error:
         raise InputError(
             f"load_outputs: cannot read {path} ({error}): it is truncated, is no .npz file, or"
             " holds pickled objects, which are never loaded; write plain arrays with save_outputs"

@@ -125,10 +125,11 @@ def _leakage(case: Case, found: Found, member: Membership, nulls: Mapping[str, N
 
 def _behaviour(case: Case, found: Found) -> Verdict:
     count = len(case.references)
-    gap_name = "retrain_gap/" + (
-        "accuracy_gap_forget" if case.task == "classification" else "utility_gap_forget"
+    names = (
+        distance_name(case, "forget"),
+        "retrain_gap/ratio_forget",
+        utility_name(case, "forget"),
     )
-    names = (distance_name(case, "forget"), "retrain_gap/ratio_forget", gap_name)
     ratio = found.get(names[1])
     if count < 2 or ratio is None or ratio.value is None:
         reason = (
@@ -136,29 +137,26 @@ def _behaviour(case: Case, found: Found) -> Verdict:
             "needed, to know how much retrained models differ among themselves."
         )
         return Verdict(BEHAVIOUR, "inconclusive", reason)
-    distance, gap = found[names[0]], found[gap_name]
-    value, shift = ratio.value, gap.value or 0.0
-    allowed_ratio = max(RATIO_LIMIT, *ratio.retrained)
-    if case.task == "classification":
-        allowed_gap = max(ACCURACY_LIMIT, gap.floor or 0.0)
-        shown = f"forget accuracy {shift:+.2%} from theirs (allowed {allowed_gap:.2%})"
-    else:
-        mse = found[utility_name(case, "forget")]
-        allowed_gap = max(ERROR_LIMIT * sum(mse.retrained) / count, gap.floor or 0.0)
-        shown = f"forget error {-shift:+.4g} from theirs (allowed {allowed_gap:.4g})"
+    distance, utility = found[names[0]], found[names[2]]
+    value, shown = ratio.value, utility.value or 0.0
+    allowed = max(RATIO_LIMIT, *ratio.retrained)
+    mean = sum(utility.retrained) / count
+    limit = ACCURACY_LIMIT if case.task == "classification" else ERROR_LIMIT * mean
+    low, high = reach(utility.retrained)
+    low, high = min(low, mean - limit), max(high, mean + limit)
+    what = "accuracy" if case.task == "classification" else "squared error"
     told = (
-        f"Distance {distance.value:.4f} on forget, {value:.2f} times the retrained models' own "
-        f"{distance.floor:.4f} (allowed {allowed_ratio:.2f}); {shown}; {count} references"
+        f"Distance {distance.value:.4f} on forget is {value:.2f} times the retrained models' own "
+        f"{distance.floor:.4f} (allowed {allowed:.2f}); forget {what} {shown:.4g} against "
+        f"{min(utility.retrained):.4g} to {max(utility.retrained):.4g} "
+        f"(allowed {low:.4g} to {high:.4g}); {count} references"
     )
-    if value <= allowed_ratio and abs(shift) <= allowed_gap:
+    if value <= allowed and low <= shown <= high:
         return Verdict(BEHAVIOUR, "forgotten", told + ".", names)
-    utility = found[utility_name(case, "forget")]
-    if case.task == "classification":
-        below = (utility.value or 0.0) < min(utility.retrained) - allowed_gap
-    else:
-        below = (utility.value or 0.0) > max(utility.retrained) + allowed_gap
-    if below:
-        return Verdict(BEHAVIOUR, "over-forgotten", told + ", below all of them.", names)
+    worse = shown < low if case.task == "classification" else shown > high
+    if worse:
+        reason = f"{told}: worse on the forget set than retraining makes it."
+        return Verdict(BEHAVIOUR, "over-forgotten", reason, names)
     return Verdict(BEHAVIOUR, "not forgotten", told + ".", names)
 
 
