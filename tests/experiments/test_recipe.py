@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -89,6 +89,7 @@ def test_result_is_in_evaluation_mode_and_counts_its_cost() -> None:
 
 
 @given(st.integers(1, 200), st.integers(1, 64), st.integers(0, 3))
+@example(33, 16, 0)
 def test_batches_are_a_permutation_and_none_is_a_single_row(
     rows: int, batch_size: int, seed: int
 ) -> None:
