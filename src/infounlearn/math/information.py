@@ -229,9 +229,10 @@ def information_from_log_laws(log_laws: Tensor, prior: Prior) -> Tensor:
     return value + (slopes[0] * (laws - laws.detach())).sum()
 
 
-def check_logits(where: str, logits: Tensor) -> None:
-    """Raise :class:`InputError` unless ``logits`` is a non-empty float matrix."""
-    if logits.dim() != 2 or 0 in logits.shape or not logits.is_floating_point():
+def check_logits(where: str, logits: Tensor, *, empty: bool = False) -> None:
+    """Raise :class:`InputError` unless ``logits`` is a float matrix, with rows unless ``empty``."""
+    wrong = logits.dim() != 2 or logits.shape[1] == 0 or not logits.is_floating_point()
+    if wrong or (len(logits) == 0 and not empty):
         raise InputError(
             f"{where}: logits have shape {tuple(logits.shape)} and type {logits.dtype}: "
             "pass floating-point logits of shape (rows, classes)"
@@ -251,8 +252,10 @@ def check_index(
             f"{where}: {name} has shape {tuple(index.shape)} and type {index.dtype} for {rows} "
             "rows: pass one integer (or boolean) per row"
         )
-    if index.dtype is torch.bool:
+    if index.dtype is torch.bool and (size is None or size >= 2):
         return index.to(torch.int64), 2 if size is None else size
+    if rows == 0:
+        return index.to(torch.int64), 0 if size is None else size
     low, high = (int(value) for value in torch.aminmax(index))
     problems = Problems(where)
     problems.require(low >= 0, f"{name} holds {low}", fix="number from 0")
@@ -263,6 +266,23 @@ def check_index(
     )
     problems.raise_if_any()
     return index.to(torch.int64), high + 1 if size is None else size
+
+
+def cells_of(
+    where: str, z: Tensor, given: Tensor | None, rows: int, shape: tuple[int, int]
+) -> Tensor:
+    """Cell of each row in a table of known strata and groups, stratum by stratum.
+
+    Raises:
+        InputError: groups or strata do not fit the rows or the table.
+    """
+    groups, _ = check_index(where, "z", z, rows, shape[1])
+    if given is None and shape[0] == 1:
+        return groups
+    if given is None:
+        raise InputError(f"{where}: the design has {shape[0]} strata: pass given, one per row")
+    strata, _ = check_index(where, "given", given, rows, shape[0])
+    return strata * shape[1] + groups
 
 
 def _cells(where: str, groups: Tensor, m: int, given: Tensor | None) -> tuple[Tensor, int]:
