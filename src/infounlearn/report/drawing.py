@@ -34,6 +34,7 @@ _ROLES = (
     "extra-0", "extra-1", "extra-2", "extra-3", "extra-4",
 )  # fmt: skip
 _STAND_IN = {role: f"#0a{number:02x}b7" for number, role in enumerate(_ROLES)}
+_URL = re.compile(r"url\(#([^)]+)\)")
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "infounlearn",
@@ -138,24 +139,24 @@ def _page_style(name: str, value: str) -> str:
 
 
 def _unique_ids(root: ElementTree.Element, key: str) -> None:
-    used = set()
+    """Keep the ids that something refers to, named after the figure; drop all others."""
+    used: dict[str, None] = {}
     for element in root.iter():
-        for value in element.attrib.values():
-            used.update(re.findall(r"url\(#([^)]+)\)", value))
-        used.update([element.get("href", "")[1:]])
-    number = {name: f"{key}-{index}" for index, name in enumerate(sorted(used - {""}))}
+        for name, value in element.attrib.items():
+            used.update(dict.fromkeys(_URL.findall(value)))
+            if name == "href":
+                used[value[1:]] = None
+    # Numbered as they occur, so that the result does not depend on matplotlib's hashes.
+    renamed = {old: f"{key}-{number}" for number, old in enumerate(used)}
     for element in root.iter():
-        name = element.attrib.pop("id", None)
-        if name in number:
-            element.set("id", number[name])
-        for attribute, value in element.attrib.items():
-            if attribute == "href":
-                element.set(attribute, "#" + number[value[1:]])
+        old = element.attrib.pop("id", None)
+        if old in renamed:
+            element.set("id", renamed[old])
+        for name, value in element.attrib.items():
+            if name == "href":
+                element.set(name, "#" + renamed[value[1:]])
             elif "url(#" in value:
-                element.set(
-                    attribute,
-                    re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{number[m[1]]})", value),
-                )
+                element.set(name, _URL.sub(lambda found: f"url(#{renamed[found[1]]})", value))
 
 
 class Ticks(Formatter):

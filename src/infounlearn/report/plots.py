@@ -108,7 +108,7 @@ def draw_roc(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
     axes.set_ylim(_LOWEST_RATE, 1.15)
     axes.annotate(
         "chance",
-        (0.05, 0.05),
+        (0.0012, 0.0012),
         xytext=(5, -11),
         textcoords="offset points",
         color=colour("muted"),
