@@ -10,9 +10,57 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 _ROOM = {
-    "certificates": ("InformationCertificate", "certify_information"),
-    "dependence": ("energy_distance", "hsic_unbiased", "median_bandwidth"),
-    "divergences": ("jensen_shannon", "kl", "total_variation_rows"),
+    "certificates": (
+        "Design",
+        "Equivalents",
+        "InformationCertificate",
+        "certify_information",
+    ),
+    "conversions": (
+        "anchor_bound",
+        "attack_accuracy",
+        "attack_accuracy_floor",
+        "auc_bound",
+        "auc_from_total_variation",
+        "binary_information",
+        "capacity_bound",
+        "change_of_prior",
+        "delta_at_epsilon",
+        "demographic_parity_bound",
+        "drift_bound",
+        "forget_accuracy_bound",
+        "forget_anchor_bound",
+        "forget_retain_bound",
+        "largest_information",
+        "necessity_bound",
+        "score_gap_bound",
+        "score_gap_moment_bound",
+        "total_variation",
+        "tpr_at_fpr_bound",
+    ),
+    "dependence": (
+        "energy_distance",
+        "hsic_unbiased",
+        "median_bandwidth",
+    ),
+    "divergences": (
+        "jensen_shannon",
+        "kl",
+        "total_variation_rows",
+    ),
+    "inference": (
+        "OperatingPoint",
+        "auc",
+        "auc_interval",
+        "bootstrap_interval",
+        "clopper_pearson",
+        "dkw_band",
+        "information_null",
+        "mean_interval",
+        "permutation_null",
+        "roc_curve",
+        "tpr_at_fpr",
+    ),
     "information": (
         "group_log_laws",
         "information_from_log_laws",
@@ -20,7 +68,11 @@ _ROOM = {
         "marginal_information",
         "mutual_information",
     ),
-    "pooling": ("PooledLaws", "pooled_marginal_information", "pooled_mutual_information"),
+    "pooling": (
+        "PooledLaws",
+        "pooled_marginal_information",
+        "pooled_mutual_information",
+    ),
     "scores": (
         "bin_width",
         "confidence",
@@ -32,55 +84,142 @@ _ROOM = {
         "soft_bins",
         "squared_error",
     ),
-    "surrogates": ("LinearizedInformation", "unbiased_information"),
-    "tables": ("Groups", "Pools"),
-    "transport": ("quantile_match", "quantile_targets", "wasserstein_1d"),
+    "surrogates": (
+        "LinearizedInformation",
+        "unbiased_information",
+    ),
+    "tables": (
+        "Groups",
+        "Pools",
+    ),
+    "transport": (
+        "quantile_match",
+        "quantile_targets",
+        "wasserstein_1d",
+    ),
 }
 _HOME = {name: f"infounlearn.math.{module}" for module, names in _ROOM.items() for name in names}
-# These two modules say themselves, in their ``__all__``, what they offer.
-_OPEN = ("infounlearn.math.conversions", "infounlearn.math.inference")
 
 __all__ = [
+    "Design",
+    "Equivalents",
     "Groups",
     "InformationCertificate",
     "LinearizedInformation",
+    "OperatingPoint",
     "PooledLaws",
     "Pools",
+    "anchor_bound",
+    "attack_accuracy",
+    "attack_accuracy_floor",
+    "auc",
+    "auc_bound",
+    "auc_from_total_variation",
+    "auc_interval",
     "bin_width",
+    "binary_information",
+    "bootstrap_interval",
+    "capacity_bound",
     "certify_information",
+    "change_of_prior",
+    "clopper_pearson",
     "confidence",
     "cross_entropy_loss",
+    "delta_at_epsilon",
+    "demographic_parity_bound",
+    "dkw_band",
+    "drift_bound",
     "energy_distance",
+    "forget_accuracy_bound",
+    "forget_anchor_bound",
+    "forget_retain_bound",
     "group_log_laws",
     "hsic_unbiased",
     "information_from_log_laws",
+    "information_null",
     "jensen_shannon",
     "kl",
+    "largest_information",
     "logit_margin",
     "marginal_ceiling",
     "marginal_information",
+    "mean_interval",
     "median_bandwidth",
     "mutual_information",
+    "necessity_bound",
+    "permutation_null",
     "pooled_marginal_information",
     "pooled_mutual_information",
     "quantile_match",
     "quantile_targets",
     "residual",
+    "roc_curve",
+    "score_gap_bound",
+    "score_gap_moment_bound",
     "score_information",
     "soft_bin_centers",
     "soft_bins",
     "squared_error",
+    "total_variation",
     "total_variation_rows",
+    "tpr_at_fpr",
+    "tpr_at_fpr_bound",
     "unbiased_information",
     "wasserstein_1d",
 ]
 
 if TYPE_CHECKING:
-    from infounlearn.math.certificates import InformationCertificate, certify_information
-    from infounlearn.math.conversions import *  # noqa: F403
-    from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
-    from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
-    from infounlearn.math.inference import *  # noqa: F403
+    from infounlearn.math.certificates import (
+        Design,
+        Equivalents,
+        InformationCertificate,
+        certify_information,
+    )
+    from infounlearn.math.conversions import (
+        anchor_bound,
+        attack_accuracy,
+        attack_accuracy_floor,
+        auc_bound,
+        auc_from_total_variation,
+        binary_information,
+        capacity_bound,
+        change_of_prior,
+        delta_at_epsilon,
+        demographic_parity_bound,
+        drift_bound,
+        forget_accuracy_bound,
+        forget_anchor_bound,
+        forget_retain_bound,
+        largest_information,
+        necessity_bound,
+        score_gap_bound,
+        score_gap_moment_bound,
+        total_variation,
+        tpr_at_fpr_bound,
+    )
+    from infounlearn.math.dependence import (
+        energy_distance,
+        hsic_unbiased,
+        median_bandwidth,
+    )
+    from infounlearn.math.divergences import (
+        jensen_shannon,
+        kl,
+        total_variation_rows,
+    )
+    from infounlearn.math.inference import (
+        OperatingPoint,
+        auc,
+        auc_interval,
+        bootstrap_interval,
+        clopper_pearson,
+        dkw_band,
+        information_null,
+        mean_interval,
+        permutation_null,
+        roc_curve,
+        tpr_at_fpr,
+    )
     from infounlearn.math.information import (
         group_log_laws,
         information_from_log_laws,
@@ -104,24 +243,28 @@ if TYPE_CHECKING:
         soft_bins,
         squared_error,
     )
-    from infounlearn.math.surrogates import LinearizedInformation, unbiased_information
-    from infounlearn.math.tables import Groups, Pools
-    from infounlearn.math.transport import quantile_match, quantile_targets, wasserstein_1d
+    from infounlearn.math.surrogates import (
+        LinearizedInformation,
+        unbiased_information,
+    )
+    from infounlearn.math.tables import (
+        Groups,
+        Pools,
+    )
+    from infounlearn.math.transport import (
+        quantile_match,
+        quantile_targets,
+        wasserstein_1d,
+    )
 
 
 def __getattr__(name: str) -> object:
     """Import a public name from its module the first time it is asked for."""
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-    if not name.startswith("_"):
-        for home in _OPEN:
-            module = import_module(home)
-            if name in module.__all__:
-                globals()[name] = getattr(module, name)
-                return globals()[name]
-    raise AttributeError(f"module 'infounlearn.math' has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'infounlearn.math' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
