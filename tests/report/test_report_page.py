@@ -8,7 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from example import example
+from report_example import example
 
 from infounlearn.interface import Audit, Curve, Finding, Record, RunSummary, Verdict
 from infounlearn.report import summary_rows

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from example import example
+from report_example import example
 
 from infounlearn.errors import InputError
 from infounlearn.interface import Record
