@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from report_example import example
 
 from infounlearn.interface import Record
+from tests.report.report_example import example
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import math
 import random
 from dataclasses import replace
 
-from report_example_run import example_curves, example_run
-
 from infounlearn.interface import Audit, Finding, Null, Record, Verdict
+from tests.report.report_example_run import example_curves, example_run
 
 N = {"forget": 144, "holdout": 180, "retain": 1113}
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_example import example
 
 from infounlearn.errors import InputError
 from infounlearn.interface import Record
 from infounlearn.report import files, page, write_report
+from tests.report.report_example import example
 
 
 @pytest.fixture

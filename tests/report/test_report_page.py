@@ -8,11 +8,11 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from report_example import example
 
 from infounlearn.interface import Audit, Curve, Finding, Record, RunSummary, Verdict
 from infounlearn.report import summary_rows
 from infounlearn.report.page import render_page
+from tests.report.report_example import example
 
 DIGEST = "0123456789abcdef" * 4
 VOID = {"meta", "br", "hr", "img", "link", "input"}
