@@ -233,6 +233,19 @@ def test_three_groups_and_strata_shuffle_only_within(form: str) -> None:
     assert information_null(plain, skewed, given=c, seed=4).p_value > 0.01
 
 
+def test_strata_keep_their_groups() -> None:
+    rng = np.random.default_rng(13)
+    c, z = np.repeat([0, 1, 2], 20), rng.integers(0, 2, 60)
+
+    def table(s: np.ndarray) -> float:
+        return float(np.bincount(2 * c + s, minlength=6) @ 10.0 ** np.arange(6))
+
+    null = permutation_null(table, z, strata=c, permutations=50, seed=0)
+    assert null.mean == null.quantile95 == table(z)
+    assert null.p_value == 1
+    assert permutation_null(table, z, permutations=50, seed=0).mean != table(z)
+
+
 def test_marginal_design_by_mixing() -> None:
     rng = np.random.default_rng(10)
     y, forget = rng.integers(0, 4, 200), (np.arange(200) < 40).astype(int)
