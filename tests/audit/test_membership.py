@@ -129,6 +129,23 @@ def test_bound_covers_the_truth_over_fresh_held_out_draws():
     assert np.mean(bounds) < np.log(2) / 2, "a bound that never says anything proves nothing"
 
 
+def test_bound_knows_its_weakest_class():
+    """Three held-out records carry nine tenths of the claim: in 27 % of draws all look alike."""
+    rng = np.random.default_rng(4)
+    shares, sizes, truth_rate = np.array([0.9, 0.1]), np.array([3, 10_000]), 0.65
+
+    def information(rate):
+        law, mean = np.array([rate, 1 - rate]), np.array([(1 + rate) / 2, (1 - rate) / 2])
+        forget = np.array([1.0, 0.0])
+        return (
+            0.9 * 0.5 * float((special.rel_entr(forget, mean) + special.rel_entr(law, mean)).sum())
+        )
+
+    drawn = rng.binomial(3, truth_rate, size=500) / 3
+    bounds = [stratified_bound(information(rate), shares, sizes, 0.8) for rate in drawn]
+    assert np.mean(np.array(bounds) < information(truth_rate)) <= 0.2
+
+
 def test_bins_never_see_the_compared_scores():
     """Moving held-out scores must not move the bins that release forget scores."""
     one = model("m")

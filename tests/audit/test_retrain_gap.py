@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from infounlearn.audit.case import Case, Settings
-from infounlearn.audit.retrain_gap import measure_gap, retrain_gap_findings
+from infounlearn.audit.retrain_gap import flip_spread, measure_gap, retrain_gap_findings
+from infounlearn.audit.utility import hits
 from infounlearn.interface import Outputs, OutputSet
 from tests.audit.worlds import SIZES, model, retrained
 
@@ -118,3 +119,15 @@ def test_efficiency_needs_both_times():
     found = findings(timed(model("m"), 3.0), references)
     assert found["retrain_gap/efficiency"].value == pytest.approx(10)
     assert "retrain_gap/efficiency" not in findings(model("m"), references)
+
+
+def test_flip_spread_is_the_spread_of_one_more_model():
+    """Against the spread of forty further models on the same eighty records."""
+    options = {"records": 3, "sizes": {**SIZES, "forget": 80}}
+    references = tuple(retrained(3, **options))
+    more = [model("m", model_seed=1000 + seed, **options) for seed in range(40)]
+    told = flip_spread(Case(more[0], None, references, Settings()), "forget")
+    seen = np.std([hits(one, "forget").mean() for one in more], ddof=1)
+    # The references' mean is one fixed number here; its own variance, a third, is told on top.
+    assert seen == pytest.approx(told / (1 + 1 / 3) ** 0.5, rel=0.3)
+    assert flip_spread(Case(more[0], None, references[:1], Settings()), "forget") == 0

@@ -3,16 +3,18 @@
 Retrained references vary among themselves. Where a number of theirs is compared, they *reach* from
 their smallest value less their width to their largest plus their width: with K = 5 about 3.5
 standard deviations, so that one more retrained model lies inside nearly always, with K = 2 in about
-two cases of three.
+two cases of three. Utilities are also allowed what single records change between references.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from scipy import special
+
 from infounlearn.audit.case import Case
 from infounlearn.audit.membership import Membership
-from infounlearn.audit.retrain_gap import distance_name, gap_sets
+from infounlearn.audit.retrain_gap import distance_name, flip_spread, gap_sets
 from infounlearn.audit.utility import utility_name
 from infounlearn.interface import Answer, Finding, Null, Verdict
 
@@ -142,6 +144,7 @@ def _behaviour(case: Case, found: Found) -> Verdict:
     allowed = max(RATIO_LIMIT, *ratio.retrained)
     mean = sum(utility.retrained) / count
     limit = ACCURACY_LIMIT if case.task == "classification" else ERROR_LIMIT * mean
+    limit = max(limit, _deviations(case) * flip_spread(case, "forget"))
     low, high = reach(utility.retrained)
     low, high = min(low, mean - limit), max(high, mean + limit)
     what = "accuracy" if case.task == "classification" else "squared error"
@@ -214,6 +217,7 @@ def _utility(case: Case, found: Found) -> Verdict:
         # As gains, so that larger is better for accuracy and error alike.
         sign = 1.0 if case.task == "classification" else -1.0
         limit = UTILITY_LIMIT if case.task == "classification" else ERROR_LIMIT * mean
+        limit = max(limit, _deviations(case) * flip_spread(case, name))
         gain = sign * (value - mean)
         floor = min(-limit, *(sign * (other - mean) for other in others))
         half = _half_width(case, found, name)
@@ -229,6 +233,11 @@ def _utility(case: Case, found: Found) -> Verdict:
         why = f"{reason}; too few records to tell on {', '.join(unsure)}."
         return Verdict(UTILITY, "inconclusive", why, tuple(names))
     return Verdict(UTILITY, "kept", f"{reason}.", tuple(names))
+
+
+def _deviations(case: Case) -> float:
+    """Standard deviations that a normal law leaves with probability 1 - confidence."""
+    return float(special.ndtri((1 + case.settings.confidence) / 2))
 
 
 def _half_width(case: Case, found: Found, name: str) -> float:
