@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from infounlearn.audit import audit, collect_outputs, load_outputs, save_outputs
+from infounlearn.data.records import Records
 from infounlearn.errors import InputError
 
 
@@ -78,6 +79,7 @@ def test_outputs_are_those_of_eval_mode_in_every_way_of_passing_records():
         "dataset": Slow(data["forget"]),
         "subset": Subset(both, range(40, 80)),
         "loader": DataLoader(data["forget"], batch_size=9),
+        "records": Records(*data["forget"].tensors, torch.arange(40), "forget"),
     }
     hashes = set()
     for way in ways.values():
@@ -90,13 +92,13 @@ def test_outputs_are_those_of_eval_mode_in_every_way_of_passing_records():
 def test_a_dataset_with_a_transform_is_never_short_cut():
     class Transformed(Dataset):
         def __init__(self, data):
-            self.inputs, self.labels = data.tensors
+            self.inputs, self.targets = data.tensors
 
         def __len__(self):
-            return len(self.labels)
+            return len(self.targets)
 
         def __getitem__(self, index):
-            return self.inputs[index] + 1, self.labels[index]
+            return self.inputs[index] + 1, self.targets[index]
 
     data = sets()
     found = collect_outputs(network(), name="n", **sets(forget=Transformed(data["forget"])))

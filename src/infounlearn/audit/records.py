@@ -148,7 +148,7 @@ def _as_tensors(data: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
         return None if whole is None else (whole[0][index], whole[1][index])
     if type(data) is TensorDataset:
         return (data.tensors[0], data.tensors[1]) if len(data.tensors) == 2 else None
-    inputs, targets = getattr(data, "inputs", None), getattr(data, "labels", None)
+    inputs, targets = getattr(data, "inputs", None), getattr(data, "targets", None)
     if not isinstance(data, Dataset) or inputs is None or targets is None:
         return None
     if not _is_tensor_pair((inputs, targets)):
