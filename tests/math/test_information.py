@@ -97,11 +97,11 @@ def test_perfect_copy_has_the_entropy_of_the_groups_not_of_equal_ones():
 def test_marginal_ceiling_and_that_a_telling_outcome_reaches_it(alpha, prior0, value):
     prior = (prior0, 1 - prior0)
     ceiling = marginal_ceiling(alpha, prior)
-    assert ceiling == pytest.approx(value, rel=5e-3)
+    assert ceiling == pytest.approx(value, rel=5e-3, abs=0)
     forget = torch.tensor([False, True, False])
     logits = torch.where(torch.nn.functional.one_hot(forget.long()).bool(), 0.0, -math.inf)
     reached = marginal_information(logits, forget, alpha=alpha, prior=prior)
-    assert reached.item() == pytest.approx(ceiling, rel=1e-12)
+    assert reached.item() == pytest.approx(ceiling, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("alpha", [1e-9, 1e-3, 0.3, 1.0])
@@ -113,7 +113,7 @@ def test_marginal_ceiling_keeps_its_digits(alpha):
             return -sum(v * mp.log(v) for v in (x, 1 - x) if v > 0)
 
         expected = float(h(p * a) - p * h(a))
-    assert marginal_ceiling(alpha, (0.25, 0.75)) == pytest.approx(expected, rel=1e-13)
+    assert marginal_ceiling(alpha, (0.25, 0.75)) == pytest.approx(expected, rel=1e-13, abs=0)
 
 
 def test_published_marginal_values():
@@ -259,7 +259,7 @@ def test_small_share_follows_chi_square():
     retain, gone = p[~forget].mean(0), p[forget].mean(0)
     chi = ((gone - retain) ** 2 / retain).sum().item()
     value = marginal_information(logits, forget, alpha=1e-5).item()
-    assert value == pytest.approx(0.5 * 0.25 * 1e-10 * chi, rel=1e-4)
+    assert value == pytest.approx(0.5 * 0.25 * 1e-10 * chi, rel=1e-4, abs=0)
 
 
 def test_shuffled_groups_carry_next_to_nothing_and_true_ones_much():
@@ -325,7 +325,7 @@ def test_one_forget_row_among_a_million(dtype, n):
     value = marginal_information(logits, forget).item()
     # ½ π0 π1 χ²/n², with χ² of order one to ten: about 1e-13 at a million.
     assert 0.1 < expected * n**2 < 10
-    assert value == pytest.approx(expected, rel=1e-8)
+    assert value == pytest.approx(expected, rel=1e-8, abs=0)
 
 
 def test_one_row_as_its_own_group_among_many():
@@ -347,7 +347,7 @@ def test_one_row_as_its_own_group_among_many():
             o * mp.log(o / b) / n + (n - 1) * r * mp.log(r / b) / n
             for o, r, b in zip(one, rest, bar, strict=True)
         )
-    assert mutual_information(logits, z).item() == pytest.approx(float(expected), rel=1e-9)
+    assert mutual_information(logits, z).item() == pytest.approx(float(expected), rel=1e-9, abs=0)
 
 
 def test_tiny_but_positive_probability_beside_a_large_one_is_finite():
@@ -355,8 +355,18 @@ def test_tiny_but_positive_probability_beside_a_large_one_is_finite():
     logits.requires_grad_()
     value = mutual_information(logits, torch.tensor([0, 1, 2]))
     value.backward()
-    assert value.item() == pytest.approx(math.log(3) - 2 / 3 * LN2, rel=1e-12)
+    assert value.item() == pytest.approx(math.log(3) - 2 / 3 * LN2, rel=1e-12, abs=0)
     assert torch.isfinite(logits.grad).all()
+
+
+def test_gradient_by_a_tiny_probability_has_its_own_digits():
+    """p(1|row 0) = e^-100: beside P̄ the gap is exactly -P̄, and ln(T/E) must not come from it."""
+    logits = torch.tensor([[0.0, -100.0], [0.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    mutual_information(logits, torch.tensor([0, 1])).backward()
+    p = math.exp(-100)
+    # (1/n) p (w_1 - w_0) with w = ln(P_0/P̄), P̄ = (3/4, 1/4) but for p.
+    expected = 0.5 * p * (-100 - math.log(1 / 4) - math.log(4 / 3))
+    assert logits.grad[0, 1].item() == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_float32_and_half_logits_are_accumulated_in_float64():
@@ -374,7 +384,9 @@ def test_indicator_product_and_index_add_agree(monkeypatch):
     given_ = torch.arange(300) % 4
     value = mutual_information(logits, z, given=given_).item()
     monkeypatch.setattr("infounlearn.math.tables._DENSE", 0)
-    assert mutual_information(logits, z, given=given_).item() == pytest.approx(value, rel=1e-12)
+    assert mutual_information(logits, z, given=given_).item() == pytest.approx(
+        value, rel=1e-12, abs=0
+    )
 
 
 # Gradients --------------------------------------------------------------------------------------
@@ -432,7 +444,7 @@ def test_gradcheck_through_log_laws():
 
     torch.autograd.gradcheck(direct, logits)
     same = mutual_information(logits, z, prior=(0.2, 0.3, 0.5))
-    assert direct(logits).item() == pytest.approx(same.item(), rel=1e-12)
+    assert direct(logits).item() == pytest.approx(same.item(), rel=1e-12, abs=0)
 
 
 def test_log_laws_survive_underflow_and_exact_zero():
@@ -460,7 +472,7 @@ def test_absent_group_contributes_nothing():
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     z = torch.tensor([0, 0, 2, 2, 2, 0])
     value = mutual_information(logits, z, num_groups=4).item()
-    assert value == pytest.approx(mutual_information(logits, z // 2).item(), rel=1e-12)
+    assert value == pytest.approx(mutual_information(logits, z // 2).item(), rel=1e-12, abs=0)
     assert value > 0
     single = logits.clone().requires_grad_()
     nothing = mutual_information(single, torch.ones_like(z), num_groups=3)
@@ -496,6 +508,7 @@ Z = torch.tensor([0, 1, 0, 1])
         (lambda: mutual_information(GOOD, Z.float()), "one integer"),
         (lambda: mutual_information(GOOD, Z - 1), "number from 0"),
         (lambda: mutual_information(GOOD, Z, num_groups=1), "values below 1"),
+        (lambda: mutual_information(GOOD, Z == 1, num_groups=1), "values below 1"),
         (lambda: mutual_information(GOOD, Z, prior=(0.5, 0.25, 0.25)), "3 entries for 2"),
         (lambda: mutual_information(GOOD, Z, prior=(0.5, 0.6)), "no distribution"),
         (lambda: mutual_information(GOOD, Z, prior=(1.5, -0.5)), "no distribution"),
