@@ -1,0 +1,30 @@
+"""The paper's own experiments as commands: ``infounlearn figure NAME [--quick]``.
+
+Each module holds one ``run(quick, out, seed, progress=None) -> FigureResult``. The loops in there
+are plain code on purpose: ``task_loss + gamma * marginal_information(...)`` in one's own loop is
+the direct way to use this package, and the paper's protocol needs no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+FIGURES = {
+    "mnist-trajectories": "infounlearn.experiments.figures.mnist_trajectories:run",
+    "output-densities": "infounlearn.experiments.figures.output_densities:run",
+    "gaussian-toy": "infounlearn.experiments.figures.gaussian_toy:run",
+}
+"""Name of each figure, and ``module:function`` of what makes it; loaded when first used."""
+
+
+def figure(name: str) -> Callable[..., Any]:
+    """The function that makes figure ``name``: ``run(quick, out, seed, progress=None)``.
+
+    Raises:
+        KeyError: no such figure.
+    """
+    module, function = FIGURES[name].split(":")
+    run: Callable[..., Any] = getattr(import_module(module), function)
+    return run
