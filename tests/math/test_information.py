@@ -275,7 +275,7 @@ def test_shuffled_groups_carry_next_to_nothing_and_true_ones_much():
 
 
 def test_identical_groups_have_none():
-    logits = torch.randn(1, 6, dtype=torch.float64).expand(12, 6)
+    logits = torch.arange(6.0, dtype=torch.float64).cos().expand(12, 6)
     z = torch.arange(12) % 3
     assert abs(mutual_information(logits, z).item()) < 1e-16
     assert abs(marginal_information(logits, z == 0).item()) < 1e-30
@@ -348,6 +348,19 @@ def test_one_row_as_its_own_group_among_many():
             for o, r, b in zip(one, rest, bar, strict=True)
         )
     assert mutual_information(logits, z).item() == pytest.approx(float(expected), rel=1e-9, abs=0)
+
+
+def test_nearly_equal_groups_keep_their_digits():
+    """Second order in the step, some 1e-15 nats: first-order rounding must cancel term by term."""
+    x = torch.tensor([0.3, 0.5, -1.0, 0.1], dtype=torch.float64)
+    rows = [x, x + 1e-7 * x.sin(), x - 1e-7 * x.cos()]
+    with mp.workdps(50):
+        p = [[mp.exp(mpf(v)) for v in row.tolist()] for row in rows]
+        p = [[v / sum(row) for v in row] for row in p]
+        bar = [sum(column) / 3 for column in zip(*p, strict=True)]
+        expected = sum(v * mp.log(v / b) / 3 for row in p for v, b in zip(row, bar, strict=True))
+    found = mutual_information(torch.stack(rows), torch.arange(3)).item()
+    assert found == pytest.approx(float(expected), rel=1e-7, abs=0)
 
 
 def test_tiny_but_positive_probability_beside_a_large_one_is_finite():

@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from infounlearn.errors import InputError
-from infounlearn.math.tables import pointwise
 
 
 class _JensenShannon(torch.autograd.Function):
@@ -21,19 +20,27 @@ class _JensenShannon(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, p: Tensor, q: Tensor) -> Tensor:
-        half = 0.25 * (p - q)
-        # The joint table of a fair coin Z and the outcome; independence expects (p+q)/4.
-        table = 0.5 * torch.stack((p, q))
-        terms, log_ratio = pointwise(table, 0.25 * (p + q), torch.stack((half, -half)))
-        ctx.save_for_backward(log_ratio)
-        return terms.sum((0, -1))
+        # Terms m ψ(±δ)/2 of the mean law m; δ = (p-q)/(p+q) keeps the digits of a small difference.
+        both, gap = p + q, p - q
+        delta = torch.where(both > 0, gap / both, 0.0)
+        by_p, by_q = _log_ratio(p, both, delta), _log_ratio(q, both, -delta)
+        ctx.save_for_backward(by_p, by_q)
+        # The gaps of p and q cancel exactly, so the terms need no correction for them.
+        return 0.5 * (p * by_p + q * by_q).sum(-1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        (log_ratio,) = ctx.saved_tensors
-        by_p, by_q = 0.5 * grad[..., None] * log_ratio
-        return by_p, by_q
+        half = 0.5 * grad[..., None]
+        by_p, by_q = ctx.saved_tensors
+        return half * by_p, half * by_q
+
+
+def _log_ratio(p: Tensor, both: Tensor, delta: Tensor) -> Tensor:
+    """ln(p/m) for m = both/2 = p/(1+delta); 0 where p = 0, which only ever multiplies p."""
+    # As in tables.pointwise: log1p for small differences, log for small probabilities.
+    far = torch.log(torch.where(p > 0, 2.0 * p / both, 1.0))
+    return torch.where(delta > -0.5, torch.log1p(delta), far)
 
 
 def jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -42,20 +43,23 @@ class LogitInformation(torch.autograd.Function):
         sums, counts = cell_sums(laws, cells, design.shape)
         if reduce is not None:
             sums, counts = reduce(sums, counts)
-        value, slopes = design(sums, counts)
-        ctx.scale, ctx.dtype = scale, logits.dtype
-        ctx.save_for_backward(laws, slopes, cells)
-        return value
+        value, slopes = design(sums.cpu().numpy(), counts.cpu().numpy())
+        ctx.scale, ctx.slopes = scale, slopes.reshape(-1, slopes.shape[-1])
+        ctx.save_for_backward(laws, cells)
+        ctx.dtype = logits.dtype
+        return torch.tensor(value, dtype=torch.float64, device=logits.device)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         """Slope of each row's cell, through the softmax."""
-        laws, slopes, cells = ctx.saved_tensors
-        slopes = slopes.reshape(-1, slopes.shape[-1]) * (grad * ctx.scale)
-        weighted = slopes.index_select(0, cells).mul_(laws)
+        laws, cells = ctx.saved_tensors
+        slopes = torch.from_numpy(ctx.slopes).to(laws.device)
+        weighted = slopes.index_select(0, cells).mul_(grad * ctx.scale).mul_(laws)
         weighted.addcmul_(laws, weighted.sum(1, keepdim=True), value=-1)
-        return weighted.to(ctx.dtype), None, None, None, None
+        # Rows of memory, as the logits have them: the layers below multiply by this.
+        grad_logits = weighted.to(ctx.dtype, memory_format=torch.contiguous_format)
+        return grad_logits, None, None, None, None
 
 
 def outcome_laws(logits: Tensor) -> Tensor:
@@ -224,9 +228,9 @@ def information_from_log_laws(log_laws: Tensor, prior: Prior) -> Tensor:
     m = len(log_laws)
     laws = torch.exp(log_laws.to(torch.float64))
     # Each law is the only row of its group.
-    ones = laws.new_ones(1, m)
-    value, slopes = Groups(m, prior)(laws.detach()[None], ones)
-    return value + (slopes[0] * (laws - laws.detach())).sum()
+    value, slopes = Groups(m, prior)(laws.detach().cpu().numpy()[None], np.ones((1, m)))
+    slope = torch.from_numpy(slopes[0]).to(laws.device)
+    return value + (slope * (laws - laws.detach())).sum()
 
 
 def check_logits(where: str, logits: Tensor, *, empty: bool = False) -> None:

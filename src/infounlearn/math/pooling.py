@@ -153,9 +153,9 @@ class PooledLaws:
         if self._sums is None or self._counts is None:
             raise InputError("PooledLaws.pool: nothing was added: call add() before pool()")
         sums, counts = _reduce_over(self.group)(self._sums, self._counts)
-        value, slopes = self.design(sums, counts)
-        self._slopes = slopes.reshape(-1, slopes.shape[-1])
-        return value
+        value, slopes = self.design(sums.cpu().numpy(), counts.cpu().numpy())
+        self._slopes = torch.from_numpy(slopes.reshape(-1, slopes.shape[-1])).to(sums.device)
+        return torch.tensor(value, dtype=torch.float64, device=sums.device)
 
     def surrogate(self, logits: Tensor, z: Tensor, given: Tensor | None = None) -> Tensor:
         """Pass 2: a micro-batch's part Σ_j Σ_y p_j(y) sg[∂I/∂p_j(y)], 0-d float64.

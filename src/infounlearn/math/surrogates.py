@@ -154,7 +154,8 @@ class LinearizedInformation:
             table = shares * means
             # Shares of groups not met so far count for nothing, as do their laws.
             expected = shares * table.sum(0) / shares.sum()
-            _, log_ratio = pointwise(table, expected, table - expected)
+            _, ratio = pointwise(*(t.cpu().numpy() for t in (table, expected, table - expected)))
+            log_ratio = torch.from_numpy(ratio).to(shares.device)
             # π_z / n_z of this batch for each of its rows.
             slopes = log_ratio * shares / counts[0].clamp_min(1.0)[:, None]
         return (laws * slopes[groups]).sum()
