@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 Task = Literal["classification", "regression"]
 Kind = Literal["exact", "certified", "measured"]
-Answer = Literal[
-    "forgotten", "not forgotten", "over-forgotten", "kept", "lost", "inconclusive"
-]
+Answer = Literal["forgotten", "not forgotten", "over-forgotten", "kept", "lost", "inconclusive"]
 """What an audit may answer. ``kept`` and ``lost`` answer questions of utility."""
 
 SETS = ("forget", "retain", "holdout", "test")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from infounlearn.audit.checks import check_outputs, check_overlap
-from infounlearn.audit.records import batches, check_readable, record_hashes, same_randomness
+from infounlearn.data.reading import batches, check_readable, record_hashes, same_randomness
 from infounlearn.errors import Problems
 from infounlearn.interface import Outputs, OutputSet, Task
 

@@ -35,7 +35,7 @@ def batches(data: Any, batch_size: int) -> Iterator[Batch]:
     Yields:
         Inputs (tensor, or mapping of tensors) and targets (n, ...).
     """
-    tensors = _as_tensors(data)
+    tensors = as_tensors(data)
     if tensors is not None:
         inputs, targets = tensors
         for start in range(0, len(inputs), batch_size):
@@ -43,7 +43,7 @@ def batches(data: Any, batch_size: int) -> Iterator[Batch]:
         return
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size)
     for batch in loader:
-        yield _split(batch)
+        yield split_batch(batch)
 
 
 def check_readable(data: Any, name: str, problems: Problems) -> bool:
@@ -113,9 +113,9 @@ def same_randomness(data: Any) -> Iterator[None]:
                 generator.set_state(own)
 
 
-def _split(batch: Any) -> Batch:
+def split_batch(batch: Any) -> Batch:
     """Inputs and targets of one collated batch."""
-    problems = Problems("audit")
+    problems = Problems("records")
     if isinstance(batch, Mapping):
         key = next((key for key in LABEL_KEYS if key in batch), None)
         if key is not None:
@@ -138,12 +138,12 @@ def _is_tensor_pair(data: Any) -> bool:
     )
 
 
-def _as_tensors(data: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
+def as_tensors(data: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
     """(inputs, targets) where the set is held as two tensors: slicing them is much faster."""
     if _is_tensor_pair(data):
         return data[0], data[1]
     if isinstance(data, Subset):
-        whole = _as_tensors(data.dataset)
+        whole = as_tensors(data.dataset)
         index = torch.as_tensor(list(data.indices), dtype=torch.long)
         return None if whole is None else (whole[0][index], whole[1][index])
     if type(data) is TensorDataset:

@@ -1,0 +1,208 @@
+"""The whole way from a trained network to a report: unlearn, audit, record, write."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from infounlearn.audit import audit, collect_outputs
+from infounlearn.errors import InputError, Problems
+from infounlearn.experiments.recipe import one_thread
+from infounlearn.experiments.subject import Silence, Subject, Watch
+from infounlearn.interface import Audit, Outputs, Record
+from infounlearn.point import Unlearned, unlearn
+from infounlearn.point.checkpoint import write_atomically
+from infounlearn.point.verb import BlindSpotWarning
+from infounlearn.provenance import provenance
+from infounlearn.report import write_report
+
+FAILED = frozenset({"not forgotten", "over-forgotten", "lost"})
+INTERRUPTED = "interrupted"
+"""How :attr:`Unlearned.stopped` begins after Ctrl-C."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A finished job.
+
+    Attributes:
+        record: what was written; None where the run was interrupted before its audit.
+        folder: where everything lies.
+        report: path of ``report.html``; None as above.
+        result: the unlearning run.
+    """
+
+    record: Record | None
+    folder: Path
+    report: Path | None
+    result: Unlearned
+
+
+def run_job(
+    subject: Subject,
+    *,
+    out: str | Path,
+    seed: int = 0,
+    unlearning: Mapping[str, Any] | None = None,
+    auditing: Mapping[str, Any] | None = None,
+    command: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
+) -> Finished:
+    """Unlearn, audit on held-out records that did not steer the run, and write everything.
+
+    Writes ``weights.safetensors``, ``run.json`` (which repeats the job), ``record.json``,
+    ``report.html`` and ``card.md`` into ``out``, at the end only. After Ctrl-C the best weights so
+    far and ``run.json`` are written, and no report.
+
+    Args:
+        subject: what to work on.
+        out: folder; made where it does not exist. Check it beforehand with
+            :func:`infounlearn.report.check_folder`: here it comes after training.
+        seed: of unlearning and audit.
+        unlearning: further arguments of :func:`infounlearn.unlearn`.
+        auditing: further arguments of :func:`infounlearn.audit`.
+        command, options: for the record.
+        watch: told what happens.
+
+    Raises:
+        InputError: something cannot be used; nothing is written then.
+        DivergenceError: the run left the finite numbers.
+    """
+    watch, folder = watch or Silence(), Path(out)
+    with one_thread() if subject.small else nullcontext():
+        watch.stage("unlearning")
+        with _notes_to(watch):
+            result = unlearn(
+                subject.model,
+                forget=subject.forget,
+                retain=subject.retain,
+                holdout=subject.holdout,
+                fresh=subject.fresh,
+                seed=seed,
+                progress=False,
+                on_evaluation=watch.evaluation,
+                **(unlearning or {}),
+            )
+        story = {"command": list(command), "options": dict(options or {})}
+        if result.stopped.startswith(INTERRUPTED):
+            _save(result, folder, story)
+            return Finished(None, folder, None, result)
+        try:
+            watch.stage("auditing")
+            found = audit_subject(subject, result, seed=seed, **(auditing or {}))
+        except KeyboardInterrupt:
+            _save(result, folder, story)
+            raise
+    record = Record(
+        title=subject.title,
+        audit=found,
+        run=replace(result.summary, cost=_cost(subject, result)),
+        provenance=provenance(command=command, seed=seed, options=options, data=subject.data),
+    )
+    watch.stage("writing the report")
+    # The report first: it refuses a folder that holds somebody else's files.
+    report = write_report(record, folder)
+    _save(result, folder, story)
+    return Finished(record, folder, report, result)
+
+
+def audit_subject(subject: Subject, result: Unlearned, **options: Any) -> Audit:
+    """Audit a run beside its original and its references, on held-out records of its own.
+
+    Raises:
+        InputError: the run set no held-out records aside, or an output cannot be used.
+    """
+    if result.audit_holdout is None:
+        raise InputError("audit: no held-out records were set aside: pass audit_share above 0")
+
+    def show(model: nn.Module, name: str, seconds: float | None) -> Outputs:
+        return collect_outputs(
+            model,
+            name=name,
+            forget=subject.forget,
+            retain=subject.retain,
+            holdout=result.audit_holdout,
+            test=subject.test,
+            seconds=seconds,
+        )
+
+    costs = subject.reference_seconds or (None,) * len(subject.references)
+    return audit(
+        show(result.model, "unlearned", result.summary.cost.get("seconds")),
+        original=show(subject.model, "original", subject.seconds),
+        reference=[
+            show(model, f"retrained {index}", cost)
+            for index, (model, cost) in enumerate(zip(subject.references, costs, strict=True))
+        ],
+        **options,
+    )
+
+
+def exit_code(found: Audit) -> int:
+    """0: no verdict fails and forgetting is confirmed; 1: a verdict fails; 3: nothing is decided.
+
+    ``inconclusive`` alone never fails: an audit without references, or an objective's blind spot,
+    leaves a question open without saying anything against the model.
+    """
+    answers = {verdict.answer for verdict in found.verdicts}
+    if answers & FAILED:
+        return 1
+    return 0 if "forgotten" in answers else 3
+
+
+def require_free(checkpoint: Path | None, out: Path) -> None:
+    """Refuse a checkpoint folder that is also the output folder.
+
+    Raises:
+        InputError: they are the same.
+    """
+    problems = Problems("points")
+    problems.require(
+        checkpoint is None or checkpoint.resolve() != out.resolve(),
+        "checkpoint and out are the same folder",
+        fix="keep them apart: the checkpoint is no result",
+    )
+    problems.raise_if_any()
+
+
+def _cost(subject: Subject, result: Unlearned) -> dict[str, float]:
+    cost = dict(result.summary.cost)
+    if subject.reference_seconds:
+        cost["retrain_seconds"] = sum(subject.reference_seconds) / len(subject.reference_seconds)
+    if subject.reference_rows is not None:
+        cost["retrain_rows_backward"] = subject.reference_rows
+    return cost
+
+
+def _save(result: Unlearned, folder: Path, story: Mapping[str, Any]) -> None:
+    """Weights, and ``run.json`` with what repeats the run beside its story."""
+    result.save(folder)
+    document = {**story, **asdict(result.summary)}
+    write_atomically(
+        folder / "run.json", json.dumps(document, indent=2, default=str).encode() + b"\n"
+    )
+
+
+@contextmanager
+def _notes_to(watch: Watch) -> Iterator[None]:
+    """Pass blind-spot warnings on as sentences, without file names and line numbers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", BlindSpotWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+            if issubclass(category, BlindSpotWarning):
+                watch.note(str(message))
+            else:
+                usual(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        yield

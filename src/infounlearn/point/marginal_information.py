@@ -1,0 +1,99 @@
+"""The paper's objective: I(f(X); Z) where Z tells the retain pool from retain + forget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from infounlearn.errors import InputError
+from infounlearn.math import marginal_information, pooled_marginal_information
+from infounlearn.point.objective import DualAscent, Look, Shown, Step
+
+
+@dataclass(frozen=True)
+class MarginalInformation:
+    """gamma x marginal information of the sampled label, in nats (classifiers).
+
+    Its zero is no goal: even a model retrained without the forget set has some, so driving it to
+    zero over-unlearns; and it cannot see a forget set whose labels are distributed like the retain
+    set's. The run says so beforehand (:func:`infounlearn.point.see_forget_set`).
+
+    Attributes:
+        gamma: weight; the first weight where ``budget`` is given.
+        budget: keep the information at this many nats by dual ascent on gamma; None fixes gamma.
+        alpha: design share of the forget set in the pool; None is its natural share. Batch sizes
+            never set it.
+        prior: probabilities (π0, π1) of the pool and of retain alone.
+        conditional: condition on the class label (then it grows for a retrained model: see
+            docs/method.md before use).
+        rate: step of the dual ascent per relative excess over ``budget``.
+
+    References: Xu & Strohmer (2025), arXiv:2502.05684.
+    """
+
+    gamma: float = 1.5
+    budget: float | None = None
+    alpha: float | None = None
+    prior: tuple[float, float] = (0.5, 0.5)
+    conditional: bool = False
+    rate: float = 0.5
+    needs_holdout = False
+    holdout_in_batch = False
+
+    def __post_init__(self) -> None:
+        if not self.gamma >= 0 or (self.budget is not None and not self.budget > 0):
+            raise InputError(
+                f"MarginalInformation: gamma is {self.gamma}, budget is {self.budget}: pass gamma "
+                "of 0 or more and a budget above 0 (in nats) or None"
+            )
+
+    def start(self, look: Look) -> MarginalPenalty:
+        """See :class:`infounlearn.point.objective.Objective`."""
+        return MarginalPenalty(self, look)
+
+
+class MarginalPenalty(DualAscent):
+    """Marginal information of each batch; gamma follows the evaluations."""
+
+    def __init__(self, settings: MarginalInformation, look: Look) -> None:
+        super().__init__(settings.gamma, settings.budget, settings.rate)
+        if not look.forget.is_classification:
+            raise InputError(
+                "MarginalInformation: the model is a regressor: pass ScoreTransport or "
+                "MembershipInformation(level='loss'), which work on losses"
+            )
+        self._settings = settings
+        self._alpha = look.alpha if settings.alpha is None else settings.alpha
+
+    def refresh(self, look: Look) -> None:
+        """Move gamma towards the budget."""
+        self.update(self.information(look))
+
+    def __call__(self, step: Step) -> Tensor:
+        """Plug-in information of the step's rows, pooled over the processes."""
+        logits, forget, given = self._rows(step.retain, step.forget)
+        alpha, prior = self._alpha, self._settings.prior
+        if step.processes > 1:
+            classes = logits.shape[1] if given is not None else None
+            return pooled_marginal_information(
+                logits, forget, alpha=alpha, prior=prior, given=given, num_given=classes
+            )
+        return marginal_information(logits, forget, alpha=alpha, prior=prior, given=given)
+
+    def information(self, look: Look) -> float:
+        """Information of the evaluated records, in nats."""
+        logits, forget, given = self._rows(look.retain, look.forget)
+        return float(
+            marginal_information(
+                logits, forget, alpha=self._alpha, prior=self._settings.prior, given=given
+            )
+        )
+
+    def _rows(self, retain: Shown, forget: Shown) -> tuple[Tensor, Tensor, Tensor | None]:
+        logits = torch.cat([retain.outputs, forget.outputs])
+        member = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
+        member[len(retain) :] = True
+        given = torch.cat([retain.targets, forget.targets]) if self._settings.conditional else None
+        return logits, member, given

@@ -1,0 +1,97 @@
+"""Warm restart: shrink the weights, add a fresh initialisation, let training heal the rest.
+
+A trained network holds its records in its weights. Mixing them with fresh ones weakens what was
+learned from any single record, and from whole classes, faster than any gradient does; training on
+the retain set restores what is to be kept. ``keep`` is a dial between the two: near 0 the network
+forgets almost everything and nearly becomes a retrained one, near 1 it keeps what it memorised of
+the retain set.
+
+References: Ash & Adams (2020), "On Warm-Starting Neural Network Training", for shrink and perturb;
+the measured dial is in docs/method.md.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from infounlearn.errors import Problems
+
+Fresh = Callable[[int], nn.Module]
+"""Builds a freshly initialised network from a seed."""
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Weights become ``keep * weights + noise * fresh initialisation``.
+
+    Attributes:
+        keep: share of the trained weights that stays, from 0 to 1.
+        noise: share of a fresh initialisation that is added.
+    """
+
+    keep: float = 0.15
+    noise: float = 1.0
+
+    def check(self, problems: Problems) -> None:
+        """Collect settings that cannot be used."""
+        for name in ("keep", "noise"):
+            value = getattr(self, name)
+            problems.require(
+                0 <= value <= 1, f"restart.{name} is {value}", fix="pass a number from 0 to 1"
+            )
+
+    @torch.no_grad()
+    def apply(self, model: nn.Module, fresh: nn.Module) -> None:
+        """Change the trainable weights of ``model`` in place; buffers stay as they are."""
+        source = dict(fresh.named_parameters())
+        for name, weight in model.named_parameters():
+            if weight.requires_grad:
+                weight.mul_(self.keep).add_(source[name].to(weight), alpha=self.noise)
+
+
+def fresh_network(
+    model: nn.Module, fresh: Fresh | None, seed: int, problems: Problems
+) -> nn.Module | None:
+    """A network like ``model`` with weights that owe nothing to its training.
+
+    Uses ``fresh(seed)`` where it is given, else the ``reset_parameters`` of every submodule of a
+    copy. Collects a problem where some weight would keep its trained value.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if fresh is not None:
+            network = fresh(seed)
+        else:
+            network = copy.deepcopy(model)
+            for module in network.modules():
+                reset = getattr(module, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+    ours = {name: weight.shape for name, weight in model.named_parameters()}
+    theirs = {name: weight.shape for name, weight in network.named_parameters()}
+    if not problems.require(
+        ours == theirs,
+        "fresh builds a network whose parameters differ from those of model",
+        fix="pass the factory of this very architecture",
+    ):
+        return None
+    trained = dict(model.named_parameters())
+    # Biases of zero and norm weights of one are often equal before and after training for good
+    # reason (they were never moved); a whole weight matrix that stays is not.
+    untouched = [
+        name
+        for name, weight in network.named_parameters()
+        if weight.ndim > 1 and torch.equal(weight, trained[name])
+    ]
+    problems.require(
+        not untouched,
+        f"parameters {untouched[:5]} keep their trained values in a fresh network",
+        why="their modules have no reset_parameters",
+        fix="pass fresh=callable(seed) that builds a freshly initialised model, or restart=None",
+    )
+    return network

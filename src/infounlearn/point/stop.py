@@ -1,0 +1,180 @@
+"""When to stop. Zero information is the wrong place: a retrained model has some."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from infounlearn.errors import Problems
+
+Row = Mapping[str, float]
+"""One evaluation; see :class:`infounlearn.interface.RunSummary`."""
+
+
+class Stop(Protocol):
+    """Ends a run early; the schedule's length ends it in any case."""
+
+    needs_holdout: bool
+
+    def check(self, problems: Problems) -> None:
+        """Collect settings that cannot be used."""
+        ...
+
+    def reason(self, history: Sequence[Row]) -> str | None:
+        """Why to stop now, judged by the evaluations so far; None to go on.
+
+        The first row was taken before the first step, of the original model.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The default: stop where forget records look like held-out ones and utility is back.
+
+    Judged on the validation part of the held-out set, which neither trains nor enters the final
+    audit.
+
+    Attributes:
+        tolerance: allowed distance of the membership AUC from 1/2; None takes the noise floor:
+            1.645 standard errors of the AUC of two equal laws at these sample sizes.
+        utility_slack: accuracy on retain records that may be lost against the original model (or
+            share of the loss that may be added, for a regressor).
+        patience: evaluations in a row that must agree.
+    """
+
+    tolerance: float | None = None
+    utility_slack: float = 0.0025
+    patience: int = 2
+    needs_holdout = True
+
+    def check(self, problems: Problems) -> None:
+        """See :class:`Stop`."""
+        problems.require(
+            self.tolerance is None or 0 < self.tolerance < 0.5,
+            f"Calibrated.tolerance is {self.tolerance}",
+            fix="pass a distance from 1/2 between 0 and 0.5, or None",
+        )
+        problems.require(
+            self.patience >= 1 and self.utility_slack >= 0,
+            f"Calibrated has patience {self.patience}, utility_slack {self.utility_slack}",
+            fix="pass patience of 1 or more and a slack of 0 or more",
+        )
+
+    def reason(self, history: Sequence[Row]) -> str | None:
+        """See :class:`Stop`."""
+        recent = history[1:][-self.patience :]
+        if len(recent) < self.patience or any(
+            self.shortfall(row, history[0]) > 0 for row in recent
+        ):
+            return None
+        row = recent[-1]
+        return (
+            f"calibrated: membership AUC {row['validation_auc']:.3f} is within "
+            f"{self.allowed(row):.3f} of 1/2 on held-out validation records and the retain set is "
+            "kept"
+        )
+
+    def allowed(self, row: Row) -> float:
+        """Largest distance of the AUC from 1/2."""
+        return self.tolerance if self.tolerance is not None else row["auc_tolerance"]
+
+    def shortfall(self, row: Row, original: Row) -> float:
+        """How far an evaluation is from what is asked, 0 where it is met; smaller is better."""
+        missing = 0.0
+        if "validation_auc" in row:
+            missing += max(0.0, abs(row["validation_auc"] - 0.5) / self.allowed(row) - 1.0)
+        slack = max(self.utility_slack, 1e-12)
+        if "retain_accuracy" in row:
+            lost = original["retain_accuracy"] - row["retain_accuracy"]
+        else:
+            lost = row["retain_loss"] / max(original["retain_loss"], 1e-12) - 1.0
+        return missing + max(0.0, lost / slack - 1.0)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Stop after a fixed number of training steps (at the next evaluation)."""
+
+    steps: int
+    needs_holdout = False
+
+    def check(self, problems: Problems) -> None:
+        """See :class:`Stop`."""
+        problems.require(self.steps >= 1, f"Steps is {self.steps}", fix="pass 1 or more")
+
+    def reason(self, history: Sequence[Row]) -> str | None:
+        """See :class:`Stop`."""
+        return f"{self.steps} steps done" if history[-1]["step"] >= self.steps else None
+
+
+@dataclass(frozen=True)
+class TargetInformation:
+    """Stop once the objective's information is at most this many nats."""
+
+    nats: float
+    needs_holdout = False
+
+    def check(self, problems: Problems) -> None:
+        """See :class:`Stop`."""
+        problems.require(
+            self.nats >= 0, f"TargetInformation is {self.nats} nats", fix="pass 0 or more"
+        )
+
+    def reason(self, history: Sequence[Row]) -> str | None:
+        """See :class:`Stop`."""
+        row = history[-1]
+        value = row.get("information", row.get("marginal_information"))
+        if value is None or len(history) < 2 or value > self.nats:
+            return None
+        return f"information {value:.3g} nats is at most {self.nats:.3g}"
+
+
+@dataclass(frozen=True)
+class TimeBudget:
+    """Stop after this many seconds of wall time (a resumed run counts all its parts)."""
+
+    seconds: float
+    needs_holdout = False
+
+    def check(self, problems: Problems) -> None:
+        """See :class:`Stop`."""
+        problems.require(
+            self.seconds > 0, f"TimeBudget is {self.seconds} s", fix="pass seconds above 0"
+        )
+
+    def reason(self, history: Sequence[Row]) -> str | None:
+        """See :class:`Stop`."""
+        spent = history[-1]["seconds"]
+        return f"{spent:.0f} s are spent" if spent >= self.seconds else None
+
+
+@dataclass(frozen=True)
+class UtilityGuard:
+    """Stop when the retain set has lost more than this accuracy, once it was there.
+
+    A warm restart begins with a network that knows little; so the guard watches from the moment
+    the accuracy was first inside it.
+    """
+
+    loss_of_accuracy: float = 0.02
+    needs_holdout = False
+
+    def check(self, problems: Problems) -> None:
+        """See :class:`Stop`."""
+        problems.require(
+            0 < self.loss_of_accuracy < 1,
+            f"UtilityGuard is {self.loss_of_accuracy}",
+            fix="pass a share between 0 and 1, such as 0.02",
+        )
+
+    def reason(self, history: Sequence[Row]) -> str | None:
+        """See :class:`Stop`."""
+        if "retain_accuracy" not in history[-1]:
+            return None
+        floor = history[0]["retain_accuracy"] - self.loss_of_accuracy
+        inside = [row["retain_accuracy"] >= floor for row in history[1:]]
+        if inside and any(inside) and not inside[-1]:
+            return f"retain accuracy {history[-1]['retain_accuracy']:.3f} fell below {floor:.3f}"
+        return None
