@@ -2,8 +2,8 @@
 
 Of the paper's figure only the caption is known: marginal unlearning removes the forget peak at 0
 and keeps the uniform density of the rest, while ascent methods push mass elsewhere. The toy and all
-numbers are ours (:func:`infounlearn.data.toy.density_toy`). Each objective is three lines of plain
-code, whole-set steps included: with one step per epoch there is no batch noise to explain away.
+numbers are ours (:func:`infounlearn.data.toy.density_toy`). Each objective is a line of plain code;
+an epoch is one step on the whole set, so there is no batch noise to explain away.
 """
 
 from __future__ import annotations
