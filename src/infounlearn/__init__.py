@@ -27,7 +27,23 @@ _HOME = {
     "InputError": "infounlearn.errors",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = [
+    "Audit",
+    "InputError",
+    "MarginalInformation",
+    "MembershipInformation",
+    "Outputs",
+    "ScoreTransport",
+    "Unlearned",
+    "__version__",
+    "audit",
+    "certify_information",
+    "collect_outputs",
+    "marginal_information",
+    "mutual_information",
+    "unlearn",
+    "write_report",
+]
 
 if TYPE_CHECKING:
     from infounlearn.audit import audit, collect_outputs

@@ -44,7 +44,7 @@ class Schedule:
     final_lr: float = 0.05
     optimizer: Literal["adam", "adamw", "sgd"] | OptimizerFactory = "adam"
     weight_decay: float = 0.0
-    evaluations_per_epoch: float = 2.0
+    evaluations_per_epoch: float = 1.0
     batch_norm: Literal["auto", "frozen", "update"] = "auto"
     max_grad_norm: float | None = None
 

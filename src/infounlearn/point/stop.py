@@ -39,13 +39,15 @@ class Calibrated:
     Attributes:
         tolerance: allowed distance of the membership AUC from 1/2; None takes the noise floor:
             1.645 standard errors of the AUC of two equal laws at these sample sizes.
-        utility_slack: accuracy on retain records that may be lost against the original model (or
-            share of the loss that may be added, for a regressor).
+        utility_slack: accuracy on retain records that may be lost against the original model.
+        loss_slack: retain loss that may be added (nats for a classifier; a share of the original
+            loss for a regressor). Accuracy comes back before confidence does.
         patience: evaluations in a row that must agree.
     """
 
     tolerance: float | None = None
     utility_slack: float = 0.0025
+    loss_slack: float = 0.01
     patience: int = 2
     needs_holdout = True
 
@@ -57,9 +59,10 @@ class Calibrated:
             fix="pass a distance from 1/2 between 0 and 0.5, or None",
         )
         problems.require(
-            self.patience >= 1 and self.utility_slack >= 0,
-            f"Calibrated has patience {self.patience}, utility_slack {self.utility_slack}",
-            fix="pass patience of 1 or more and a slack of 0 or more",
+            self.patience >= 1 and self.utility_slack > 0 and self.loss_slack > 0,
+            f"Calibrated has patience {self.patience}, utility_slack {self.utility_slack}, "
+            f"loss_slack {self.loss_slack}",
+            fix="pass patience of 1 or more and slacks above 0",
         )
 
     def reason(self, history: Sequence[Row]) -> str | None:
@@ -85,12 +88,13 @@ class Calibrated:
         missing = 0.0
         if "validation_auc" in row:
             missing += max(0.0, abs(row["validation_auc"] - 0.5) / self.allowed(row) - 1.0)
-        slack = max(self.utility_slack, 1e-12)
+        added = row["retain_loss"] - original["retain_loss"]
         if "retain_accuracy" in row:
             lost = original["retain_accuracy"] - row["retain_accuracy"]
+            missing += max(0.0, lost / self.utility_slack - 1.0)
         else:
-            lost = row["retain_loss"] / max(original["retain_loss"], 1e-12) - 1.0
-        return missing + max(0.0, lost / slack - 1.0)
+            added /= max(original["retain_loss"], 1e-12)
+        return missing + max(0.0, added / self.loss_slack - 1.0)
 
 
 @dataclass(frozen=True)

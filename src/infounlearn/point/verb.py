@@ -231,7 +231,7 @@ def _stops(stop: Stop | Sequence[Stop] | str, has_holdout: bool) -> tuple[Stop, 
                 f"unlearn: stop is {stop!r}: pass a stop such as Calibrated() or 'auto'"
             )
         return (Calibrated(),) if has_holdout else ()
-    return (stop,) if hasattr(stop, "reason") else tuple(stop)
+    return tuple(stop) if isinstance(stop, tuple | list) else (stop,)  # type: ignore[arg-type]
 
 
 def _device(model: nn.Module, device: str | torch.device | None) -> torch.device:
