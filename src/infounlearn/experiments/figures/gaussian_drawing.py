@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from infounlearn.experiments.figures import style
 from infounlearn.experiments.figures.mnist_protocol import mean_sd
@@ -30,8 +29,8 @@ _COLOURS = {
 @contextmanager
 def draw(
     rows: list[dict[str, Any]],
-    shuffled: Sequence[float],
-    ceiling: float,
+    shuffled: Mapping[str, Sequence[float]],
+    ceilings: Mapping[str, float],
     how: Any,
     titles: Mapping[str, str],
     published: Mapping[str, tuple[float, float]],
@@ -46,7 +45,7 @@ def draw(
         )
         left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
         _answers(left, rows, titles, published)
-        _penalties(right, rows, shuffled, ceiling)
+        _penalties(right, rows, shuffled, ceilings)
         style.legend_below(figure, _handles(), 4)
         yield figure
 
@@ -76,34 +75,53 @@ def _answers(
                 markerfacecolor="white", markeredgewidth=1.5, elinewidth=1.1, capsize=2.5,
             )  # fmt: skip
     panel.axhline(0.5, color=style.MUTED, linestyle=style.DOTTED, linewidth=1.4)
-    names = [title.replace(", ", ",\n").replace(" (", "\n(") for title in titles.values()]
-    panel.set_xticks(range(len(names)), names, fontsize=8.5)
+    names = [
+        title.replace(" share", "\nshare").replace(" (", "\n(").replace("d form", "d\nform")
+        for title in titles.values()
+    ]
+    panel.set_xticks(range(len(names)), names, fontsize=9)
     panel.set_ylim(-0.03, 1.03)
     panel.grid(axis="x", visible=False)
     panel.set_title("P(class 0) at the forgotten record")
 
 
 def _penalties(
-    panel: Axes, rows: list[dict[str, Any]], shuffled: Sequence[float], ceiling: float
+    panel: Axes,
+    rows: list[dict[str, Any]],
+    shuffled: Mapping[str, Sequence[float]],
+    ceilings: Mapping[str, float],
 ) -> None:
-    edges = np.logspace(-16, 0, 65)
-    clipped = np.clip(shuffled, edges[0], None)
-    counts, _ = np.histogram(clipped, edges)
-    heights = counts / len(shuffled)
-    panel.stairs(heights, edges, fill=True, color=style.SKY, alpha=0.35, linewidth=0)
-    panel.stairs(heights, edges, color=style.SKY, linewidth=1.2)
-    top = 1.12 * float(heights.max())
-    for row in rows:
-        if row["network"] == "original":
-            for key, colour in (("information", style.RETAIN), ("form", style.FORGET)):
-                panel.plot([row[key]] * 2, [0, 0.45 * top], color=colour, linewidth=1, alpha=0.7)
-    panel.axvline(ceiling, color=style.INK, linestyle=style.DASHED, linewidth=1.3)
+    """Two lanes: Z is the forgotten record, and Z is the class, where there is much to know."""
+    lanes = (("original", 1.0), ("control", 0.0))
+    smallest = min(float(np.quantile(shuffled[name], 0.05)) for name, _ in lanes)
+    left = min(1e-11, 0.1 * max(smallest, 1e-16))
+    for name, lane in lanes:
+        low, high = np.quantile(shuffled[name], (0.05, 0.95))
+        panel.plot(
+            [max(float(low), left), float(high)], [lane - 0.16] * 2, color=style.SKY,
+            linewidth=9, solid_capstyle="round",
+        )  # fmt: skip
+        mine = [r for r in rows if r["network"] == name]
+        for key, height, colour in (
+            ("information", lane + 0.16, style.RETAIN),
+            ("form", lane, style.FORGET),
+        ):
+            values = [r[key] for r in mine]
+            panel.scatter(
+                values, [height] * len(values), s=42, marker="D", color=colour, alpha=0.5,
+                linewidth=0,
+            )  # fmt: skip
+        panel.plot(
+            [ceilings[name]] * 2, [lane - 0.32, lane + 0.32], color=style.INK,
+            linestyle=style.DASHED, linewidth=1.3,
+        )  # fmt: skip
     panel.set_xscale("log")
-    panel.set_xlim(edges[0], 1)
-    panel.set_ylim(0, top)
+    panel.set_xlim(left, 3)
+    panel.set_ylim(-0.5, 1.5)
+    panel.set_yticks([1, 0], ["Z = the\nforgotten\nrecord", "control:\nZ = class"])
+    panel.grid(axis="y", visible=False)
     panel.set_xlabel("nats, of the original networks")
-    panel.set_ylabel("share of shuffles")
-    panel.set_title("What each penalty measures")
+    panel.set_title("What each penalty measures, and with Z shuffled")
 
 
 def _handles() -> list[Any]:
@@ -114,8 +132,11 @@ def _handles() -> list[Any]:
             [], [], color=style.ORANGE, marker="o", linestyle="", markerfacecolor="white",
             markeredgewidth=1.5, label="published",
         ),
-        Line2D([], [], color=style.RETAIN, label="MI of the forgotten record"),
-        Patch(facecolor=style.SKY, alpha=0.5, label="the same with Z shuffled"),
+        Line2D([], [], color=style.RETAIN, marker="D", linestyle="", label="MI"),
+        Line2D([], [], color=style.SKY, linewidth=7, label="MI, Z shuffled (5% to 95%)"),
         Line2D([], [], color=style.INK, linestyle=style.DASHED, label="ceiling of MI", **thin),
-        Line2D([], [], color=style.FORGET, label="published form (the same for every Z)"),
+        Line2D(
+            [], [], color=style.FORGET, marker="D", linestyle="",
+            label="published form: the same, Z shuffled or not",
+        ),
     ]  # fmt: skip

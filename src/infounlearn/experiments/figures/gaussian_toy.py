@@ -114,7 +114,7 @@ def run(
     check_folder(out, seed)
     how = how or (QUICK if quick else Settings())
     rows: list[dict[str, Any]] = []
-    shuffled: list[float] = []
+    shuffled: dict[str, list[float]] = {"original": [], "control": []}
     hashes = {}
     with one_thread():
         for repeat in range(how.repeats):
@@ -128,15 +128,17 @@ def run(
                 seen, null = look(model, forget, retain, test, how, seed=toy[5])
                 rows.append({"repeat": repeat, "network": name, **seen})
                 if name == "original":
-                    shuffled += null
-            known = control(models["original"], retain, how, seed=toy[5])
+                    shuffled[name] += null
+            known, null = control(models["original"], retain, how, seed=toy[5])
             rows.append({"repeat": repeat, "network": "control", **known})
+            shuffled["control"] += null
             if progress is not None:
                 progress(repeat + 1, how.repeats, f"repeat {repeat}")
     ceiling = marginal_ceiling(1 / (how.rows + 1))
     settings = {**vars(how), "recipe": vars(how.recipe), "ceiling": ceiling}
     story = Story(NAME, quick, seed, rows, table(rows), notes(rows, how, ceiling), settings, hashes)
-    with gaussian_drawing.draw(rows, shuffled, ceiling, how, TITLES, PUBLISHED) as drawing:
+    ceilings = {"original": ceiling, "control": math.log(2)}
+    with gaussian_drawing.draw(rows, shuffled, ceilings, how, TITLES, PUBLISHED) as drawing:
         return write(story, drawing, out)
 
 
@@ -214,7 +216,9 @@ def look(
     }, null
 
 
-def control(model: nn.Module, retain: Records, how: Settings, seed: int) -> dict[str, Any]:
+def control(
+    model: nn.Module, retain: Records, how: Settings, seed: int
+) -> tuple[dict[str, Any], list[float]]:
     """Z = the class: strongly dependent, so that an information must fall when Z is shuffled."""
     with torch.no_grad():
         logits = model(retain.inputs)
@@ -230,7 +234,7 @@ def control(model: nn.Module, retain: Records, how: Settings, seed: int) -> dict
         "shuffled_mean": float(np.mean(null)),
         "shuffled_95": float(np.quantile(null, 0.95)),
         "form": float(published_form(logits)),
-    }
+    }, null
 
 
 def table(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
