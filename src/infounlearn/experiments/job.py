@@ -21,7 +21,7 @@ from infounlearn.point import Unlearned, unlearn
 from infounlearn.point.checkpoint import write_atomically
 from infounlearn.point.verb import BlindSpotWarning
 from infounlearn.provenance import provenance
-from infounlearn.report import write_report
+from infounlearn.report import check_folder, write_report
 
 FAILED = frozenset({"not forgotten", "over-forgotten", "lost"})
 INTERRUPTED = "interrupted"
@@ -65,7 +65,7 @@ def run_job(
     Args:
         subject: what to work on.
         out: folder; made where it does not exist. Check it beforehand with
-            :func:`infounlearn.report.check_folder`: here it comes after training.
+            :func:`check_out`: here it would come after training.
         seed: of unlearning and audit.
         unlearning: further arguments of :func:`infounlearn.unlearn`.
         auditing: further arguments of :func:`infounlearn.audit`.
@@ -146,6 +146,35 @@ def audit_subject(subject: Subject, result: Unlearned, **options: Any) -> Audit:
     )
 
 
+def audit_files(
+    outputs: Path,
+    *,
+    original: Path | None = None,
+    references: Sequence[Path] = (),
+    out: str | Path,
+    seed: int = 0,
+    auditing: Mapping[str, Any] | None = None,
+    command: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> tuple[Record, Path]:
+    """Audit saved outputs and write the report.
+
+    Returns:
+        The record and the path of ``report.html``.
+
+    Raises:
+        InputError: a file cannot be audited or the folder cannot be written; nothing is written.
+    """
+    check_folder(out)
+    found = audit(outputs, original=original, reference=references, seed=seed, **(auditing or {}))
+    record = Record(
+        title=f"Audit of {found.model}",
+        audit=found,
+        provenance=provenance(command=command, seed=seed, options=options),
+    )
+    return record, write_report(record, out)
+
+
 def exit_code(found: Audit) -> int:
     """0: no verdict fails and forgetting is confirmed; 1: a verdict fails; 3: nothing is decided.
 
@@ -158,19 +187,30 @@ def exit_code(found: Audit) -> int:
     return 0 if "forgotten" in answers else 3
 
 
-def require_free(checkpoint: Path | None, out: Path) -> None:
-    """Refuse a checkpoint folder that is also the output folder.
+def check_out(folder: Path, inputs: Sequence[Path | None] = ()) -> None:
+    """Try, before any training, whether :func:`run_job` may write into ``folder``.
+
+    Args:
+        folder: the output folder; nothing is left there.
+        inputs: files that the job reads and therefore must not replace.
 
     Raises:
-        InputError: they are the same.
+        InputError: the folder cannot be written, or a file there is not an earlier result.
     """
-    problems = Problems("points")
+    problems, weights = Problems("out"), folder / "weights.safetensors"
+    read = {path.resolve() for path in inputs if path is not None}
     problems.require(
-        checkpoint is None or checkpoint.resolve() != out.resolve(),
-        "checkpoint and out are the same folder",
-        fix="keep them apart: the checkpoint is no result",
+        weights.resolve() not in read,
+        f"{str(weights)!r} is an input of this job and would be replaced",
+        fix="choose another folder",
+    )
+    problems.require(
+        not weights.exists() or (folder / "run.json").exists(),
+        f"{str(weights)!r} exists and no run.json beside it says that it is an earlier result",
+        fix="choose another folder, or move that file away",
     )
     problems.raise_if_any()
+    check_folder(folder)
 
 
 def _cost(subject: Subject, result: Unlearned) -> dict[str, float]:

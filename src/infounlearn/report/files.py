@@ -58,6 +58,22 @@ def write_report(
     return folder / NAMES["html" if "html" in formats else formats[0]]
 
 
+def check_folder(
+    out_dir: str | os.PathLike[str], *, formats: Sequence[str] = ("record", "html", "card")
+) -> None:
+    """Try whether :func:`write_report` may write into ``out_dir``; leaves no trace.
+
+    To be called before hours of work whose report goes there.
+
+    Raises:
+        InputError: as :func:`write_report` would raise.
+    """
+    folder = Path(out_dir)
+    _check(folder, formats)
+    with _workplace(folder):
+        pass
+
+
 def read_record(path: str | os.PathLike[str]) -> Record:
     """The record in ``path``, a ``record.json`` or the folder that holds one.
 
