@@ -63,7 +63,9 @@ def check_readable(data: Any, name: str, problems: Problems) -> bool:
         )
     readable = hasattr(data, "__getitem__") and hasattr(data, "__len__")
     return problems.require(
-        readable and not isinstance(data, str),
+        # A tuple is a pair that holds no two tensors: arrays, say, or a mapping and labels. Read as
+        # a set it would have two records.
+        readable and not isinstance(data, str | tuple | Mapping),
         f"{name} is a {type(data).__name__}",
         fix="pass a Dataset or DataLoader of (input, target) pairs, or two tensors",
     )
@@ -72,11 +74,7 @@ def check_readable(data: Any, name: str, problems: Problems) -> bool:
 def record_hashes(inputs: Any, targets: torch.Tensor) -> list[bytes]:
     """SHA-256 of every record of a batch: its input and its target, with dtype and shape."""
     parts = [inputs[key] for key in sorted(inputs)] if isinstance(inputs, Mapping) else [inputs]
-    arrays = [
-        np.ascontiguousarray(part.detach().cpu().numpy())
-        for part in [*parts, targets]
-        if isinstance(part, torch.Tensor)
-    ]
+    arrays = [_array(part) for part in [*parts, targets] if isinstance(part, torch.Tensor)]
     head = hashlib.sha256("".join(f"{a.dtype}{a.shape[1:]}" for a in arrays).encode())
     found = []
     for row in range(len(targets)):
@@ -87,9 +85,16 @@ def record_hashes(inputs: Any, targets: torch.Tensor) -> list[bytes]:
     return found
 
 
+def _array(part: torch.Tensor) -> np.ndarray:
+    """Rows of memory; numpy has no bfloat16, so its bits stand for it."""
+    values = part.detach().cpu()
+    array = values.view(torch.int16) if values.dtype == torch.bfloat16 else values
+    return np.ascontiguousarray(array.numpy())
+
+
 @contextmanager
-def same_randomness(data: Any) -> Iterator[None]:
-    """Fix every global random state while a set is read, and put each back as it was.
+def same_randomness(data: Any = None, seed: int = 0) -> Iterator[None]:
+    """Set every global random state to ``seed`` while a set is read, and put each back as it was.
 
     Loaders draw from the global torch state even when they do not shuffle, and transforms draw
     from any of the three. Readings then repeat, and the caller's own random numbers do not move.
@@ -99,11 +104,11 @@ def same_randomness(data: Any) -> Iterator[None]:
     python_state = random.getstate()
     numpy_state = np.random.get_state()  # noqa: NPY002 - saved to be restored, never drawn from
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(0)
-        random.seed(0)
-        np.random.seed(0)  # noqa: NPY002 - transforms may draw from it
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - transforms may draw from it
         if generator is not None:
-            generator.manual_seed(0)
+            generator.manual_seed(seed)
         try:
             yield
         finally:

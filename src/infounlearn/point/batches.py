@@ -7,11 +7,11 @@ distributed run knows the whole batch and takes its own share.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
@@ -69,69 +69,84 @@ class RecordSet:
     """Rows of any record set by position.
 
     Sets held as two tensors are sliced; others are asked item by item, so that random transforms
-    stay random. A ``DataLoader`` lends its dataset and its collate function.
+    stay random, each time from a seed. A ``DataLoader`` lends its dataset and its collate function.
     """
 
-    def __init__(self, data: Any, name: str, index: Tensor | None = None) -> None:
+    def __init__(self, data: Any, name: str) -> None:
         self.name = name
-        loader = data if isinstance(data, DataLoader) else None
-        self._data: Any = loader.dataset if loader is not None else data
-        self._collate = loader.collate_fn if loader is not None else default_collate
+        self._loader = data if isinstance(data, DataLoader) else None
+        self._data: Any = self._loader.dataset if self._loader is not None else data
+        self._collate = self._loader.collate_fn if self._loader is not None else default_collate
         self._tensors = as_tensors(self._data)
-        if index is None:
-            whole: Any = self._data if self._tensors is None else self._tensors[0]
-            index = torch.arange(len(whole))
-        self._index = index
+        whole: Any = self._data if self._tensors is None else self._tensors[0]
+        self._index = torch.arange(len(whole))
         self._targets: Tensor | None = None
         self._hashes: list[bytes] | None = None
 
     def __len__(self) -> int:
         return len(self._index)
 
-    def take(self, positions: Tensor) -> tuple[Any, Tensor]:
-        """Inputs and targets of the rows at ``positions``."""
+    def take(self, positions: Tensor, seed: int = 0) -> tuple[Any, Tensor]:
+        """Inputs and targets of the rows at ``positions``; random transforms draw from ``seed``."""
         rows = self._index[positions]
         if self._tensors is not None:
-            return self._tensors[0][rows], self._tensors[1][rows]
-        return split_batch(self._collate([self._data[int(row)] for row in rows]))
+            return self._tensors[0][rows], _whole(self._tensors[1][rows])
+        # A process of many may have no row of a small batch; an item tells what none looks like.
+        items = rows if len(rows) else self._index[:1]
+        with same_randomness(seed=seed):
+            inputs, targets = split_batch(self._collate([self._data[int(row)] for row in items]))
+        if len(rows) == 0:
+            inputs, targets = _no_rows(inputs), targets[:0]
+        return inputs, _whole(targets)
 
     def part(self, positions: Tensor, name: str) -> RecordSet:
         """The rows at ``positions`` as a set of their own."""
-        return RecordSet(self._data, name, self._index[positions])
+        one = copy.copy(self)
+        one.name, one._index = name, self._index[positions]
+        one._targets = self.targets[positions]
+        one._hashes = [self.hashes[int(position)] for position in positions]
+        return one
 
     @property
     def dataset(self) -> Any:
-        """The rows as something that an audit reads: a Subset, or a pair of tensors."""
+        """The rows as something that an audit reads: two tensors, a Subset, or a loader of one."""
         if self._tensors is not None:
             return self._tensors[0][self._index], self._tensors[1][self._index]
-        return torch.utils.data.Subset(self._data, self._index.tolist())
+        rows = torch.utils.data.Subset(self._data, self._index.tolist())
+        if self._collate is default_collate:
+            return rows
+        return DataLoader(rows, batch_size=1024, collate_fn=self._collate)
 
     @property
     def targets(self) -> Tensor:
-        """(n,) or (n, d) targets, read once."""
-        if self._targets is None:
-            self._read()
-        assert self._targets is not None
-        return self._targets
+        """(n,) int64 labels or (n, ...) real targets, read once."""
+        return self._read()[0]
 
     @property
     def hashes(self) -> list[bytes]:
         """SHA-256 of each record (input and target), read once."""
-        if self._hashes is None:
-            self._read()
-        assert self._hashes is not None
-        return self._hashes
+        return self._read()[1]
 
-    def _read(self) -> None:
-        targets, hashes = [], []
-        data = self.dataset
-        if not isinstance(data, tuple):
-            data = DataLoader(data, batch_size=1024, collate_fn=self._collate)
-        with same_randomness(data):
-            for inputs, labels in batches(data, 1024):
-                targets.append(labels.detach().cpu())
-                hashes += record_hashes(inputs, labels)
-        self._targets, self._hashes = torch.cat(targets), hashes
+    def _read(self) -> tuple[Tensor, list[bytes]]:
+        if self._targets is None or self._hashes is None:
+            targets, hashes = [], []
+            with same_randomness():
+                for inputs, labels in batches(self.dataset, 1024):
+                    targets.append(_whole(labels.detach().cpu()))
+                    hashes += record_hashes(inputs, targets[-1])
+            self._targets, self._hashes = torch.cat(targets), hashes
+        return self._targets, self._hashes
+
+
+def _whole(targets: Tensor) -> Tensor:
+    """Labels of any integer type as int64, which losses ask for; real targets as they are."""
+    return targets if targets.dtype.is_floating_point else targets.long()
+
+
+def _no_rows(inputs: Any) -> Any:
+    if isinstance(inputs, Mapping):
+        return {key: value[:0] for key, value in inputs.items()}
+    return inputs[:0]
 
 
 def join(parts: Sequence[Any]) -> Any:
@@ -150,12 +165,25 @@ def to_device(inputs: Any, device: torch.device) -> Any:
     return inputs.to(device)
 
 
-def class_matched(labels: Tensor, pools: Mapping[int, Tensor], generator_seed: int) -> Tensor:
-    """For each label one row position of its pool, drawn with replacement."""
-    rng = np.random.default_rng(generator_seed)
-    draws = rng.random(len(labels))
-    picked = [
-        pools[label][int(draw * len(pools[label]))]
-        for label, draw in zip(labels.tolist(), draws, strict=True)
-    ]
-    return torch.stack(picked)
+class ClassPools:
+    """Row positions by class, from which partners of the same classes are drawn."""
+
+    def __init__(self, targets: Tensor) -> None:
+        labels = classes(targets)
+        self._order = torch.argsort(labels, stable=True)
+        self._sizes = torch.bincount(labels)
+        self._starts = torch.cumsum(self._sizes, 0) - self._sizes
+
+    def draw(self, targets: Tensor, seed: int) -> Tensor:
+        """For each target one row position of its class, with replacement."""
+        labels = classes(targets)
+        generator = torch.Generator().manual_seed(seed)
+        share = torch.rand(len(labels), dtype=torch.float64, generator=generator)
+        return self._order[self._starts[labels] + (share * self._sizes[labels]).long()]
+
+
+def classes(targets: Tensor) -> Tensor:
+    """Class labels; one class for all where the targets are real numbers."""
+    if targets.dtype.is_floating_point:
+        return torch.zeros(len(targets), dtype=torch.long)
+    return targets

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from infounlearn.errors import DivergenceError
-from infounlearn.point.batches import RecordSet, Stream, class_matched, join, stream_seed, to_device
+from infounlearn.point.batches import join, stream_seed
 from infounlearn.point.checkpoint import (
     Progress,
     load_checkpoint,
@@ -23,6 +23,7 @@ from infounlearn.point.checkpoint import (
 from infounlearn.point.evaluation import Evaluator, Sets, figures, forward
 from infounlearn.point.objective import Look, Penalty, Shown, Step
 from infounlearn.point.processes import Processes
+from infounlearn.point.rows import StepRows
 from infounlearn.point.schedule import Schedule
 from infounlearn.point.stop import Calibrated, Stop
 from infounlearn.point.utility import Loss, Utility
@@ -82,15 +83,15 @@ def run(job: Job) -> str:
     job.history, job.best = [job.first], snapshot(job.model)
     _resume(job, optimizer)
     reason = "the schedule ended"
-    batches = _Batches(job)
-    total = torch.zeros((), device=job.device)
+    visits = StepRows(job.sets, job.schedule, job.seed, job.device, job.processes)
+    total = torch.zeros((), dtype=torch.float64, device=job.device)
     since = 0
     try:
         with _own_randomness(job.device):
             while job.step < steps:
                 for group in optimizer.param_groups:
                     group["lr"] = job.schedule.lr_at(job.step, steps)
-                total += _train_step(job, batches, optimizer)
+                total += _train_step(job, visits, optimizer)
                 job.step, since = job.step + 1, since + 1
                 if job.step % every and job.step < steps:
                     continue
@@ -113,13 +114,13 @@ def run(job: Job) -> str:
     return f"{reason}; state of step {job.best_step} kept"
 
 
-def _train_step(job: Job, batches: _Batches, optimizer: torch.optim.Optimizer) -> Tensor:
+def _train_step(job: Job, visits: StepRows, optimizer: torch.optim.Optimizer) -> Tensor:
     """One step; returns this process's part of the loss, detached."""
     active = job.penalty is not None and job.penalty.gamma > 0
-    retain = batches.rows("retain", job.step)
-    extra = [batches.rows("forget", job.step)] if active else []
+    retain = visits.retain(job.step)
+    extra = [visits.forget(job.step)] if active else []
     if active and job.holdout_in_batch:
-        extra.append(batches.matched_holdout(job.step))
+        extra.append(visits.matched_holdout(job.step))
     _set_modes(job)
     # Dropout draws from torch's global generator; a seed of its own per step makes any step
     # repeatable without storing generators.
@@ -263,62 +264,6 @@ def _resume(job: Job, optimizer: torch.optim.Optimizer) -> None:
     if job.penalty is not None:
         job.penalty.refresh(job.evaluator.look(job.model))
         job.penalty.gamma = facts["gamma"]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """This process's rows of one part of a step, and how many all processes hold."""
-
-    inputs: object
-    targets: Tensor
-    index: Tensor
-    total: int
-
-
-class _Batches:
-    """The rows of every step."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        schedule = job.schedule
-        self._sets = {"retain": job.sets.retain, "forget": job.sets.forget}
-        self._sizes = {
-            "retain": min(schedule.batch_size, len(job.sets.retain)),
-            "forget": min(schedule.forget_batch_size, len(job.sets.forget)),
-        }
-        self._streams = {
-            name: Stream(len(part), job.seed, name) for name, part in self._sets.items()
-        }
-        self._pools: dict[int, Tensor] = {}
-        if job.holdout_in_batch and job.sets.targets is not None:
-            labels = job.sets.targets.targets
-            if labels.dtype.is_floating_point:
-                labels = torch.zeros(len(labels), dtype=torch.long)
-            self._pools = {
-                int(label): torch.nonzero(labels == label).flatten() for label in labels.unique()
-            }
-
-    def rows(self, name: str, step: int) -> _Rows:
-        """Rows of the retain or forget part of a step."""
-        index = self._streams[name].batch(step, self._sizes[name])
-        return self._take(self._sets[name], index)
-
-    def matched_holdout(self, step: int) -> _Rows:
-        """Held-out rows of the classes of this step's forget rows."""
-        held = self._job.sets.targets
-        assert held is not None  # needs_holdout: checked before the run
-        index = self._streams["forget"].batch(step, self._sizes["forget"])
-        labels = self._sets["forget"].targets[index]
-        if labels.dtype.is_floating_point:
-            labels = torch.zeros(len(index), dtype=torch.long)
-        seed = stream_seed(self._job.seed, "holdout", step)
-        return self._take(held, class_matched(labels, self._pools, seed))
-
-    def _take(self, records: RecordSet, index: Tensor) -> _Rows:
-        own = self._job.processes.share(index)
-        inputs, targets = records.take(own)
-        device = self._job.device
-        return _Rows(to_device(inputs, device), targets.to(device), own.to(device), len(index))
 
 
 @contextmanager
