@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -22,12 +21,12 @@ IDS = torch.tensor([50, 40, 30, 20, 10, 0])
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """An importable module to be filled."""
     made = ModuleType("own_module")
     monkeypatch.setitem(sys.modules, "own_module", made)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    yield made
+    return made
 
 
 def _rows(data: object) -> list[list[float]]:
