@@ -10,11 +10,11 @@ SHARE_OF_TRAINING = 0.07
 
 
 def schedule_for(case: Case, share: float = SHARE_OF_TRAINING) -> Schedule:
-    """The default schedule with the batches of the case's recipe and twice its step size."""
+    """The default schedule with the batches of the case's recipe and 1.5 times its step size."""
     recipe = case.recipe
     return Schedule(
         epochs=share * recipe.epochs,
         batch_size=recipe.batch_size,
         forget_batch_size=max(1, recipe.batch_size // 4),
-        lr=2 * recipe.lr,
+        lr=1.5 * recipe.lr,
     )

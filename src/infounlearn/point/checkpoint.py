@@ -125,12 +125,3 @@ def writable_folder(folder: str | os.PathLike[str], where: str, argument: str) -
             f"{where}: {argument} {str(path)!r} cannot be written ({error}): choose another folder"
         ) from error
     return path
-
-
-def require_finite(tensors: dict[str, Tensor]) -> bool:
-    """Whether every floating-point tensor is finite."""
-    return all(
-        bool(torch.isfinite(value).all())
-        for value in tensors.values()
-        if value.dtype.is_floating_point
-    )

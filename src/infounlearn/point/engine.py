@@ -16,7 +16,6 @@ from infounlearn.point.batches import join, stream_seed
 from infounlearn.point.checkpoint import (
     Progress,
     load_checkpoint,
-    require_finite,
     save_checkpoint,
     snapshot,
 )
@@ -25,7 +24,7 @@ from infounlearn.point.objective import Look, Penalty, Shown, Step
 from infounlearn.point.processes import Processes
 from infounlearn.point.rows import StepRows
 from infounlearn.point.schedule import Schedule
-from infounlearn.point.stop import Calibrated, Stop
+from infounlearn.point.stop import Calibrated, Keeps, Stop
 from infounlearn.point.utility import Loss, Utility
 
 OnEvaluation = Callable[[dict[str, float]], None]
@@ -82,33 +81,28 @@ def run(job: Job) -> str:
     every = job.schedule.evaluate_every(retain_rows)
     job.history, job.best = [job.first], snapshot(job.model)
     _resume(job, optimizer)
-    reason = "the schedule ended"
+    # Killed after its last evaluation, a run has nothing left to do.
+    reason = _fired(job)[0] if job.step else None
     visits = StepRows(job.sets, job.schedule, job.seed, job.device, job.processes)
     total = torch.zeros((), dtype=torch.float64, device=job.device)
     since = 0
     try:
         with _own_randomness(job.device):
-            while job.step < steps:
+            while reason is None and job.step < steps:
                 for group in optimizer.param_groups:
                     group["lr"] = job.schedule.lr_at(job.step, steps)
                 total += _train_step(job, visits, optimizer)
                 job.step, since = job.step + 1, since + 1
                 if job.step % every and job.step < steps:
                     continue
-                problem = _evaluate(job, optimizer, float(job.processes.total(total)) / since)
+                reason = _evaluate(job, optimizer, float(job.processes.total(total)) / since)
                 total.zero_()
                 since = 0
-                if problem:
-                    reason = problem
-                    break
-                found = [why for stop in job.stops if (why := stop.reason(job.history))]
-                if found:
-                    reason = found[0]
-                    break
     except KeyboardInterrupt:
         reason = "interrupted"
     job.model.load_state_dict(job.best)
-    job.model.eval()
+    job.model.eval().zero_grad()
+    reason = reason or "the schedule ended"
     if not job.best_step:
         return f"{reason}; no evaluation was reached, so the state before the first step is kept"
     return f"{reason}; state of step {job.best_step} kept"
@@ -124,7 +118,7 @@ def _train_step(job: Job, visits: StepRows, optimizer: torch.optim.Optimizer) ->
     _set_modes(job)
     # Dropout draws from torch's global generator; a seed of its own per step makes any step
     # repeatable without storing generators.
-    torch.default_generator.manual_seed(stream_seed(job.seed, job.processes.rank, job.step) % 2**63)
+    _seed(job.device, stream_seed(job.seed, job.processes.rank, job.step))
     optimizer.zero_grad(set_to_none=True)
     outputs = _forward_once(job, [rows.inputs for rows in (retain, *extra)])
     teacher = None
@@ -173,6 +167,13 @@ def _length(inputs: object) -> int:
     return len(next(iter(inputs.values()))) if isinstance(inputs, dict) else len(inputs)  # type: ignore[arg-type]
 
 
+def _seed(device: torch.device, seed: int) -> None:
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
 def _set_modes(job: Job) -> None:
     job.model.train()
     if not job.update_batch_norm:
@@ -181,7 +182,7 @@ def _set_modes(job: Job) -> None:
 
 def _freeze_batch_norm(model: nn.Module) -> None:
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, nn.modules.batchnorm._NormBase):
             module.eval()
 
 
@@ -199,24 +200,49 @@ def _evaluate(job: Job, optimizer: torch.optim.Optimizer, loss: float) -> str | 
         return f"numbers stopped being finite by step {job.step}"
     row = job_row(job, look, loss)
     job.history.append(row)
-    shortfall = job.judge.shortfall(row, job.first)
-    if shortfall <= job.shortfall:
-        job.shortfall, job.best, job.best_step = shortfall, snapshot(job.model), job.step
+    reason, keeps = _fired(job)
+    if _is_worth_keeping(job, row, keeps):
+        job.best, job.best_step = snapshot(job.model), job.step
     if job.penalty is not None:
         job.penalty.refresh(look)
     if job.checkpoint is not None and job.processes.is_main:
         _save(job, optimizer)
     if job.on_evaluation is not None and job.processes.is_main:
         job.on_evaluation(dict(row))
-    return None
+    return reason
+
+
+def _fired(job: Job) -> tuple[str | None, Keeps]:
+    """Why to stop now and what that stop keeps, or None."""
+    for stop in job.stops:
+        reason = stop.reason(job.history)
+        if reason is not None:
+            return reason, stop.keeps
+    return None, "best"
+
+
+def _is_worth_keeping(job: Job, row: dict[str, float], keeps: Keeps) -> bool:
+    """Whether the run, were it to end now, should return this state."""
+    shortfall = job.judge.shortfall(row, job.first)
+    if keeps == "this":
+        job.shortfall = shortfall
+        return True
+    if "validation_auc" not in row:
+        # Nothing measures forgetting: the best on the retain set alone would be the least changed.
+        return keeps != "before"
+    if shortfall > job.shortfall:
+        return False
+    job.shortfall = shortfall
+    return True
 
 
 def job_row(job: Job, look: Look, loss: float) -> dict[str, float]:
     """The history row of an evaluation."""
     row = {
         "step": job.step,
-        "epoch": job.step * job.schedule.batch_size / len(job.sets.retain),
-        "seconds": perf_counter() - job.started,
+        "epoch": job.schedule.epoch(job.step, len(job.sets.retain)),
+        # One clock for all: processes that stop at different times would wait for each other.
+        "seconds": job.processes.from_main(perf_counter() - job.started, job.device),
         "loss": loss,
         **figures(look),
     }
@@ -229,9 +255,10 @@ def job_row(job: Job, look: Look, loss: float) -> dict[str, float]:
 
 
 def _finite(look: Look, model: nn.Module) -> bool:
-    shown = [look.forget, look.retain]
-    outputs = all(bool(torch.isfinite(part.outputs).all()) for part in shown)
-    return outputs and require_finite(model.state_dict())
+    shown = [look.forget, look.retain, look.targets, look.validation]
+    seen = [part.outputs for part in shown if part is not None]
+    # Buffers are left out: an attention mask is full of -inf.
+    return all(bool(torch.isfinite(values).all()) for values in [*seen, *model.parameters()])
 
 
 def _save(job: Job, optimizer: torch.optim.Optimizer) -> None:

@@ -77,9 +77,10 @@ class MarginalPenalty(DualAscent):
         alpha, prior = self._alpha, self._settings.prior
         if step.processes > 1:
             classes = logits.shape[1] if given is not None else None
-            return pooled_marginal_information(
+            pooled = pooled_marginal_information(
                 logits, forget, alpha=alpha, prior=prior, given=given, num_given=classes
             )
+            return step.part_of(pooled)
         return marginal_information(logits, forget, alpha=alpha, prior=prior, given=given)
 
     def information(self, look: Look) -> float:

@@ -87,7 +87,8 @@ class MembershipPenalty(DualAscent):
         assert step.holdout is not None  # holdout_in_batch
         outcomes, z = self._rows(step.forget, step.holdout)
         if step.processes > 1:
-            return pooled_mutual_information(outcomes, z, num_groups=2, prior=(0.5, 0.5))
+            pooled = pooled_mutual_information(outcomes, z, num_groups=2, prior=(0.5, 0.5))
+            return step.part_of(pooled)
         return mutual_information(outcomes, z, prior=(0.5, 0.5))
 
     def information(self, look: Look) -> float:

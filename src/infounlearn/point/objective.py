@@ -56,6 +56,16 @@ class Step:
         """This process's part of the mean of a per-row quantity over all forget rows."""
         return values.sum() / self.forget_total
 
+    def part_of(self, pooled: Tensor) -> Tensor:
+        """This process's part of a value that every process holds whole.
+
+        Pooled information is the same in every process and its gradient that of the process's own
+        rows. So the value is shared out and the gradient left alone.
+        """
+        if self.processes == 1:
+            return pooled
+        return pooled.detach() / self.processes + (pooled - pooled.detach())
+
 
 @dataclass(frozen=True)
 class Look:

@@ -36,20 +36,18 @@ class Processes:
         return positions[self.rank :: self.count]
 
     def add_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Sum gradients over the processes, in one message."""
+        """Sum gradients over the processes, in one message; none at all stays none."""
         if self.count == 1:
             return
-        owned = list(parameters)
-        for weight in owned:
-            if weight.grad is None:
-                weight.grad = torch.zeros_like(weight)
-        gradients = [weight.grad for weight in owned if weight.grad is not None]
-        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        weights = list(parameters)
+        used = torch.tensor([float(weight.grad is not None) for weight in weights])
+        parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
+        flat = torch.cat([part.reshape(-1) for part in parts] + [used.to(parts[0])])
         dist.all_reduce(flat)
-        start = 0
-        for gradient in gradients:
-            gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-            start += gradient.numel()
+        *summed, used = flat.split([part.numel() for part in parts] + [len(weights)])
+        for weight, gradient, users in zip(weights, summed, used.tolist(), strict=True):
+            # A zero in place of none would let weight decay and momentum move the weight.
+            weight.grad = gradient.view_as(weight).to(weight.dtype) if users else None
 
     def total(self, value: Tensor) -> Tensor:
         """Sum of a detached tensor over the processes."""
@@ -57,6 +55,27 @@ class Processes:
             value = value.clone()
             dist.all_reduce(value)
         return value
+
+    def from_main(self, value: float, device: torch.device) -> float:
+        """The main process's number, in every process."""
+        if self.count == 1:
+            return value
+        number = torch.tensor([value], dtype=torch.float64, device=device)
+        dist.broadcast(number, src=0)
+        return float(number)
+
+    def require_same(self, fingerprint: str, device: torch.device) -> None:
+        """Raise :class:`InputError` in every process unless all hold the same fingerprint."""
+        if self.count == 1:
+            return
+        own = torch.tensor([int(fingerprint[:12], 16)], dtype=torch.int64, device=device)
+        ends = torch.cat([own, -own])
+        dist.all_reduce(ends, op=dist.ReduceOp.MAX)
+        if int(ends[0]) != -int(ends[1]):
+            raise InputError(
+                "unlearn: the processes hold different models, records or settings: load the same "
+                "weights and records in each, and pass the same seed"
+            )
 
     def average_buffers(self, model: torch.nn.Module) -> None:
         """Give floating-point buffers (batch-norm statistics) their mean over the processes."""

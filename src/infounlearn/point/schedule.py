@@ -19,8 +19,8 @@ class Schedule:
     """Length, batches and step size of a run.
 
     The step size falls linearly from ``lr`` to ``final_lr * lr``. The defaults follow our first
-    study (see docs/method.md): twice the step that trained the original network, over 7 % of its
-    epochs.
+    study (see docs/method.md): 1.5 times the step that trained the original network, over 7 % of
+    its epochs.
 
     Attributes:
         epochs: passes over the retain set, at most; need not be whole.
@@ -40,11 +40,11 @@ class Schedule:
     epochs: float = 7.0
     batch_size: int = 128
     forget_batch_size: int = 32
-    lr: float = 2e-3
+    lr: float = 1.5e-3
     final_lr: float = 0.05
     optimizer: Literal["adam", "adamw", "sgd"] | OptimizerFactory = "adam"
     weight_decay: float = 0.0
-    evaluations_per_epoch: float = 1.0
+    evaluations_per_epoch: float = 2.0
     batch_norm: Literal["auto", "frozen", "update"] = "auto"
     max_grad_norm: float | None = None
 
@@ -73,13 +73,22 @@ class Schedule:
             fix="choose auto, frozen or update",
         )
 
+    def rows_per_step(self, retain_rows: int) -> int:
+        """Retain rows of a step: the whole set where it is smaller than a batch."""
+        return min(self.batch_size, retain_rows)
+
     def steps(self, retain_rows: int) -> int:
         """Number of steps of the whole run."""
-        return max(1, round(self.epochs * retain_rows / self.batch_size))
+        return max(1, round(self.epochs * retain_rows / self.rows_per_step(retain_rows)))
+
+    def epoch(self, step: int, retain_rows: int) -> float:
+        """Passes over the retain set after ``step`` steps."""
+        return step * self.rows_per_step(retain_rows) / retain_rows
 
     def evaluate_every(self, retain_rows: int) -> int:
         """Steps between two looks at the model."""
-        return max(1, round(retain_rows / self.batch_size / self.evaluations_per_epoch))
+        per_epoch = retain_rows / self.rows_per_step(retain_rows)
+        return max(1, round(per_epoch / self.evaluations_per_epoch))
 
     def lr_at(self, step: int, steps: int) -> float:
         """Step size of step ``step`` (from 0) of ``steps``."""

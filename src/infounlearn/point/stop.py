@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Literal, Protocol
 
 from infounlearn.errors import Problems
 
 Row = Mapping[str, float]
 """One evaluation; see :class:`infounlearn.interface.RunSummary`."""
 
+Keeps = Literal["best", "this", "before"]
+"""Which state a stop leaves: the best so far, the one that fired it, or the one before."""
+
 
 class Stop(Protocol):
-    """Ends a run early; the schedule's length ends it in any case."""
+    """Ends a run early; the schedule's length ends it in any case.
+
+    Attributes:
+        needs_holdout: whether it reads figures of held-out records.
+        keeps: "this" where the state that fires is the wanted one; "before" where it is one too
+            many; "best" where it only ends the run. With held-out records "best" is the state
+            nearest to what :class:`Calibrated` asks; without, the last.
+    """
 
     needs_holdout: bool
+    keeps: Keeps
 
     def check(self, problems: Problems) -> None:
         """Collect settings that cannot be used."""
@@ -50,6 +61,7 @@ class Calibrated:
     loss_slack: float = 0.01
     patience: int = 2
     needs_holdout = True
+    keeps: ClassVar[Keeps] = "this"
 
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
@@ -103,6 +115,7 @@ class Steps:
 
     steps: int
     needs_holdout = False
+    keeps: ClassVar[Keeps] = "best"
 
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
@@ -119,6 +132,7 @@ class TargetInformation:
 
     nats: float
     needs_holdout = False
+    keeps: ClassVar[Keeps] = "this"
 
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
@@ -141,6 +155,7 @@ class TimeBudget:
 
     seconds: float
     needs_holdout = False
+    keeps: ClassVar[Keeps] = "best"
 
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
@@ -164,6 +179,7 @@ class UtilityGuard:
 
     loss_of_accuracy: float = 0.02
     needs_holdout = False
+    keeps: ClassVar[Keeps] = "before"
 
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""

@@ -36,7 +36,7 @@ from infounlearn.point.utility import Loss, Utility, cross_entropy_rows, squared
 
 STRONG = Restart(keep=0.15, noise=1.0)
 """For forget sets that marginal information sees: what a class taught must go too."""
-MILD = Restart(keep=0.95, noise=0.05)
+MILD = Restart(keep=0.97, noise=0.03)
 """For forget sets like the rest: only memory of single records must go."""
 
 
@@ -224,14 +224,14 @@ def _plan(
     return _Plan(objective, kept, remarks=remarks)
 
 
-def _stops(stop: Stop | Sequence[Stop] | str, has_holdout: bool) -> tuple[Stop, ...]:
-    if isinstance(stop, str):
-        if stop != "auto":
-            raise InputError(
-                f"unlearn: stop is {stop!r}: pass a stop such as Calibrated() or 'auto'"
-            )
+def _stops(stop: Stop | Sequence[Stop] | Literal["auto"], has_holdout: bool) -> tuple[Stop, ...]:
+    if stop == "auto":
         return (Calibrated(),) if has_holdout else ()
-    return tuple(stop) if isinstance(stop, tuple | list) else (stop,)  # type: ignore[arg-type]
+    one_or_more = stop if isinstance(stop, tuple | list) else (stop,)
+    strange = [one for one in one_or_more if not hasattr(one, "reason")]
+    if strange:
+        raise InputError(f"unlearn: stop is {stop!r}: pass Calibrated(), Steps(n) or 'auto'")
+    return tuple(one_or_more)
 
 
 def _device(model: nn.Module, device: str | torch.device | None) -> torch.device:
