@@ -67,11 +67,12 @@ def _density(panel: Axes, forget: np.ndarray, retain: np.ndarray) -> None:
     panel.set_yticks([0, 1, 2])
     said = f"KS {ks_2samp(forget, retain).statistic:.2f}"
     outside = float(np.mean(np.abs(forget) > _EDGES[-1]))
+    middle = float(np.median(forget))
     if outside > 0:
-        middle = float(np.median(forget))
         said += f"\n{outside:.0%} of forget\nout of view\n(median {middle:,.3g})"
-    # Outputs of retained records lie within (-1, 1) and below this height.
-    panel.text(0.98, 0.97, said, transform=panel.transAxes, ha="right", va="top", fontsize=8.5)
+    # On the side that the forget outputs have not gone to; retain outputs stay below the text.
+    x, align = (0.02, "left") if middle > 0.15 else (0.98, "right")
+    panel.text(x, 0.97, said, transform=panel.transAxes, ha=align, va="top", fontsize=8.5)
 
 
 def _curves(panels: Any, rows: list[dict[str, Any]], best: Mapping[str, float], how: Any) -> None:

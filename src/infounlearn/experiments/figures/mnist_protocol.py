@@ -190,9 +190,9 @@ def _forever(rows: int, batch: int, generator: torch.Generator) -> Iterator[Tens
     left = torch.empty(0, dtype=torch.int64)
     while True:
         left = torch.cat([left, torch.randperm(rows, generator=generator)])
-        full = len(left) // batch * batch
-        yield from left[:full].split(batch)
-        left = left[full:]
+        while len(left) >= batch:
+            yield left[:batch]
+            left = left[batch:]
 
 
 def mean_sd(values: list[float]) -> tuple[float, float]:

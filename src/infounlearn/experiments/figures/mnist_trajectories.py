@@ -57,8 +57,8 @@ def run(
 ) -> FigureResult:
     """Make the figure: ten originals and retrained networks, and one run per original and gamma.
 
-    The full form trains twenty networks for 100 epochs, about 20 minutes on two cores; they are
-    kept in ``out``/networks, so that a run that was broken off goes on from there.
+    The full form trains twenty networks for 100 epochs, about half an hour on two cores; they are
+    kept in ``out``/mnist-trajectories-networks, and a run that was broken off goes on from there.
 
     Args:
         quick: 12,000 records, 30 epochs of training and 2 repeats; under a minute.
@@ -90,7 +90,7 @@ def run(
             built,
             kind,
             seeds,
-            cache_dir=None if quick else out / "networks",
+            cache_dir=None if quick else out / f"{NAME}-networks",
             workers=workers,
             progress=tell,
         )
