@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -37,6 +38,22 @@ def shuffled(rows: int, seed: int, *purpose: object) -> Tensor:
     """(rows,) a random order of 0..rows-1 that depends on the arguments only."""
     generator = torch.Generator().manual_seed(stream_seed(seed, *purpose))
     return torch.randperm(rows, generator=generator)
+
+
+@contextmanager
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """Lend a run torch's global generators, and put them back afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
+
+
+def seed_step(device: torch.device, seed: int) -> None:
+    """Seed the generators that layers such as dropout draw from."""
+    # torch.manual_seed would also seed devices that nothing puts back.
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 class Stream:

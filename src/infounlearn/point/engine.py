@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from infounlearn.errors import DivergenceError
-from infounlearn.point.batches import join, stream_seed
+from infounlearn.point.batches import join, own_randomness, seed_step, stream_seed
 from infounlearn.point.checkpoint import (
     Progress,
     load_checkpoint,
@@ -87,7 +86,7 @@ def run(job: Job) -> str:
     total = torch.zeros((), dtype=torch.float64, device=job.device)
     since = 0
     try:
-        with _own_randomness(job.device):
+        with own_randomness(job.device):
             while reason is None and job.step < steps:
                 for group in optimizer.param_groups:
                     group["lr"] = job.schedule.lr_at(job.step, steps)
@@ -102,10 +101,10 @@ def run(job: Job) -> str:
         reason = "interrupted"
     job.model.load_state_dict(job.best)
     job.model.eval().zero_grad()
-    reason = reason or "the schedule ended"
+    kept = f"state of step {job.best_step} kept"
     if not job.best_step:
-        return f"{reason}; no evaluation was reached, so the state before the first step is kept"
-    return f"{reason}; state of step {job.best_step} kept"
+        kept = "no evaluation was reached, so the state before the first step is kept"
+    return f"{reason or 'the schedule ended'}; {kept}"
 
 
 def _train_step(job: Job, visits: StepRows, optimizer: torch.optim.Optimizer) -> Tensor:
@@ -118,7 +117,7 @@ def _train_step(job: Job, visits: StepRows, optimizer: torch.optim.Optimizer) ->
     _set_modes(job)
     # Dropout draws from torch's global generator; a seed of its own per step makes any step
     # repeatable without storing generators.
-    _seed(job.device, stream_seed(job.seed, job.processes.rank, job.step))
+    seed_step(job.device, stream_seed(job.seed, job.processes.rank, job.step))
     optimizer.zero_grad(set_to_none=True)
     outputs = _forward_once(job, [rows.inputs for rows in (retain, *extra)])
     teacher = None
@@ -165,13 +164,6 @@ def _forward_once(job: Job, inputs: list[object]) -> list[Tensor]:
 
 def _length(inputs: object) -> int:
     return len(next(iter(inputs.values()))) if isinstance(inputs, dict) else len(inputs)  # type: ignore[arg-type]
-
-
-def _seed(device: torch.device, seed: int) -> None:
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
 
 
 def _set_modes(job: Job) -> None:
@@ -291,11 +283,3 @@ def _resume(job: Job, optimizer: torch.optim.Optimizer) -> None:
     if job.penalty is not None:
         job.penalty.refresh(job.evaluator.look(job.model))
         job.penalty.gamma = facts["gamma"]
-
-
-@contextmanager
-def _own_randomness(device: torch.device) -> Iterator[None]:
-    """Lend the run torch's global generators, and put them back afterwards."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        yield

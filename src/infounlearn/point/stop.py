@@ -16,17 +16,22 @@ Keeps = Literal["best", "this", "before"]
 
 
 class Stop(Protocol):
-    """Ends a run early; the schedule's length ends it in any case.
+    """Ends a run early; the schedule's length ends it in any case."""
 
-    Attributes:
-        needs_holdout: whether it reads figures of held-out records.
-        keeps: "this" where the state that fires is the wanted one; "before" where it is one too
-            many; "best" where it only ends the run. With held-out records "best" is the state
-            nearest to what :class:`Calibrated` asks; without, the last.
-    """
+    @property
+    def needs_holdout(self) -> bool:
+        """Whether it reads figures of held-out records."""
+        ...
 
-    needs_holdout: bool
-    keeps: Keeps
+    @property
+    def keeps(self) -> Keeps:
+        """Which state it leaves.
+
+        "this" where the state that fires is the wanted one; "before" where it is one too many;
+        "best" where it only ends the run. With held-out records "best" is the state nearest to what
+        :class:`Calibrated` asks; without, the last.
+        """
+        ...
 
     def check(self, problems: Problems) -> None:
         """Collect settings that cannot be used."""
