@@ -227,7 +227,7 @@ def _plan(
 def _stops(stop: Stop | Sequence[Stop] | Literal["auto"], has_holdout: bool) -> tuple[Stop, ...]:
     if stop == "auto":
         return (Calibrated(),) if has_holdout else ()
-    one_or_more = stop if isinstance(stop, tuple | list) else (stop,)
+    one_or_more: Sequence[Any] = stop if isinstance(stop, tuple | list) else (stop,)
     strange = [one for one in one_or_more if not hasattr(one, "reason")]
     if strange:
         raise InputError(f"unlearn: stop is {stop!r}: pass Calibrated(), Steps(n) or 'auto'")
