@@ -10,6 +10,7 @@ one, so that a caller repairs everything in one go:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -51,3 +52,14 @@ class Problems:
             raise InputError(f"{self.where}: {self.found[0]}")
         lines = "\n".join(f"  - {line}" for line in self.found)
         raise InputError(f"{self.where}: {len(self.found)} problems\n{lines}")
+
+
+def is_number(value: object, *, whole: bool = False) -> bool:
+    """Whether ``value`` is a finite real number (an integer where ``whole``); truth values are not.
+
+    Checks of a setting ask this before they compare, so that a text or NaN is reported like any
+    other problem.
+    """
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        return False
+    return math.isfinite(value)

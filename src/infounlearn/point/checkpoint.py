@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from infounlearn.errors import InputError
+from infounlearn.errors import InputError, Problems
 
 FILE = "checkpoint.safetensors"
 
@@ -34,13 +35,12 @@ class Progress:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace ``path`` by a file that is complete, or leave it as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def weights_bytes(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
@@ -114,13 +114,26 @@ def writable_folder(folder: str | os.PathLike[str], where: str, argument: str) -
     Raises:
         InputError: it cannot be created or written.
     """
+    problems, path = Problems(where), Path(folder)
+    check_folder(path, argument, problems)
+    problems.raise_if_any()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_folder(folder: str | os.PathLike[str], argument: str, problems: Problems) -> None:
+    """Collect why ``folder`` cannot be created or written; leaves no trace."""
     path = Path(folder)
+    made = [place for place in (path, *path.parents) if not place.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise InputError(
-            f"{where}: {argument} {str(path)!r} cannot be written ({error}): choose another folder"
-        ) from error
-    return path
+        problems.add(
+            f"{argument} {str(path)!r} cannot be written ({error})", fix="choose another folder"
+        )
+    finally:
+        for place in made:
+            with suppress(OSError):
+                place.rmdir()

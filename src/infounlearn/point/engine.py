@@ -182,7 +182,7 @@ def _evaluate(job: Job, optimizer: torch.optim.Optimizer, loss: float) -> str | 
     """Look, steer, remember, save. Returns why the run cannot go on, or None."""
     job.processes.average_buffers(job.model)
     look = job.evaluator.look(job.model)
-    job.cost["rows_forward"] += job.evaluator.rows
+    job.cost["rows_forward"] += job.evaluator.rows * job.processes.count
     if not torch.isfinite(torch.tensor(loss)) or not _finite(look, job.model):
         if not job.best_step:
             raise DivergenceError(

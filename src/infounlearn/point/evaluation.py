@@ -85,7 +85,7 @@ def forward(model: nn.Module, inputs: object) -> Tensor:
     """Outputs (n, c) of a model that returns them or an object with ``.logits``."""
     shown = model(**inputs) if isinstance(inputs, dict) else model(inputs)
     outputs = getattr(shown, "logits", shown)
-    return outputs[:, None] if outputs.ndim == 1 else outputs
+    return outputs[:, None] if isinstance(outputs, Tensor) and outputs.ndim == 1 else outputs
 
 
 def figures(look: Look) -> dict[str, float]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from infounlearn.errors import InputError
+from infounlearn.errors import InputError, Problems, is_number
 from infounlearn.math import marginal_information, pooled_marginal_information
-from infounlearn.point.objective import DualAscent, Look, Shown, Step
+from infounlearn.point.objective import DualAscent, Look, Shown, Step, check_weight
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,22 @@ class MarginalInformation:
     holdout_in_batch = False
 
     def __post_init__(self) -> None:
-        if not self.gamma >= 0 or (self.budget is not None and not self.budget > 0):
-            raise InputError(
-                f"MarginalInformation: gamma is {self.gamma}, budget is {self.budget}: pass gamma "
-                "of 0 or more and a budget above 0 (in nats) or None"
-            )
+        problems = Problems("MarginalInformation")
+        check_weight(self.gamma, self.budget, self.rate, problems)
+        problems.require(
+            self.alpha is None or (is_number(self.alpha) and 0 < self.alpha <= 1),
+            f"alpha is {self.alpha!r}",
+            fix="pass a share above 0 and up to 1, or None",
+        )
+        problems.require(
+            len(self.prior) == 2
+            and all(is_number(share) and share > 0 for share in self.prior)
+            and math.isclose(sum(self.prior), 1.0),
+            f"prior is {self.prior!r}",
+            why="with one group alone there is nothing to tell apart",
+            fix="pass two probabilities above 0 that sum to 1",
+        )
+        problems.raise_if_any()
 
     def start(self, look: Look) -> MarginalPenalty:
         """See :class:`infounlearn.point.objective.Objective`."""

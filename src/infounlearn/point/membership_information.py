@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from infounlearn.errors import InputError
+from infounlearn.errors import InputError, Problems, is_number
 from infounlearn.math import (
     bin_width,
     mutual_information,
@@ -16,7 +16,15 @@ from infounlearn.math import (
     soft_bin_centers,
     soft_bins,
 )
-from infounlearn.point.objective import DualAscent, Look, Shown, Step, loss_score, score
+from infounlearn.point.objective import (
+    DualAscent,
+    Look,
+    Shown,
+    Step,
+    check_weight,
+    loss_score,
+    score,
+)
 
 Level = Literal["label", "score", "loss"]
 
@@ -47,13 +55,19 @@ class MembershipInformation:
     holdout_in_batch = True
 
     def __post_init__(self) -> None:
-        good = self.gamma >= 0 and (self.budget is None or self.budget > 0)
-        if not good or self.level not in ("label", "score", "loss") or self.bins < 2:
-            raise InputError(
-                f"MembershipInformation: gamma {self.gamma}, level {self.level!r}, bins "
-                f"{self.bins}, budget {self.budget}: pass gamma of 0 or more, level label, score "
-                "or loss, 2 or more bins, and a budget above 0 (in nats) or None"
-            )
+        problems = Problems("MembershipInformation")
+        check_weight(self.gamma, self.budget, self.rate, problems)
+        problems.require(
+            self.level in ("label", "score", "loss"),
+            f"level is {self.level!r}",
+            fix="choose label, score or loss",
+        )
+        problems.require(
+            is_number(self.bins, whole=True) and self.bins >= 2,
+            f"bins is {self.bins!r}",
+            fix="pass 2 or more",
+        )
+        problems.raise_if_any()
 
     def start(self, look: Look) -> MembershipPenalty:
         """See :class:`infounlearn.point.objective.Objective`."""

@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from infounlearn.errors import Problems, is_number
 from infounlearn.math import logit_margin, squared_error
 
 
@@ -141,6 +142,21 @@ def loss_score(shown: Shown) -> Tensor:
         rows = torch.log_softmax(shown.outputs.double(), 1)
         return -rows.gather(1, shown.targets[:, None])[:, 0]
     return squared_error(shown.outputs, shown.targets)
+
+
+def check_weight(gamma: float, budget: float | None, rate: float, problems: Problems) -> None:
+    """Collect weights, budgets and rates of dual ascent that cannot be used."""
+    problems.require(
+        is_number(gamma) and gamma >= 0, f"gamma is {gamma!r}", fix="pass a number of 0 or more"
+    )
+    problems.require(
+        budget is None or (is_number(budget) and budget > 0),
+        f"budget is {budget!r}",
+        fix="pass nats above 0, or None",
+    )
+    problems.require(
+        is_number(rate) and rate >= 0, f"rate is {rate!r}", fix="pass a number of 0 or more"
+    )
 
 
 class DualAscent:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from infounlearn.errors import Problems
+from infounlearn.data.reading import same_randomness
+from infounlearn.errors import Problems, is_number
 
 Fresh = Callable[[int], nn.Module]
 """Builds a freshly initialised network from a seed."""
@@ -42,16 +43,26 @@ class Restart:
         for name in ("keep", "noise"):
             value = getattr(self, name)
             problems.require(
-                0 <= value <= 1, f"restart.{name} is {value}", fix="pass a number from 0 to 1"
+                is_number(value) and 0 <= value <= 1,
+                f"restart.{name} is {value!r}",
+                fix="pass a number from 0 to 1",
             )
 
     @torch.no_grad()
     def apply(self, model: nn.Module, fresh: nn.Module) -> None:
-        """Change the trainable weights of ``model`` in place; buffers stay as they are."""
+        """Change the trainable weights of ``model`` in place.
+
+        Buffers (batch-norm statistics) are no weights and stay, unless ``keep`` is 0: then nothing
+        that training left behind does.
+        """
         source = dict(fresh.named_parameters())
         for name, weight in model.named_parameters():
             if weight.requires_grad:
                 weight.mul_(self.keep).add_(source[name].to(weight), alpha=self.noise)
+        if self.keep == 0:
+            start = dict(fresh.named_buffers())
+            for name, buffer in model.named_buffers():
+                buffer.copy_(start[name])
 
 
 def fresh_network(
@@ -62,8 +73,7 @@ def fresh_network(
     Uses ``fresh(seed)`` where it is given, else the ``reset_parameters`` of every submodule of a
     copy. Collects a problem where some weight would keep its trained value.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with same_randomness(seed=seed):
         if fresh is not None:
             network = fresh(seed)
         else:
@@ -72,21 +82,22 @@ def fresh_network(
                 reset = getattr(module, "reset_parameters", None)
                 if callable(reset):
                     reset()
-    ours = {name: weight.shape for name, weight in model.named_parameters()}
-    theirs = {name: weight.shape for name, weight in network.named_parameters()}
+    ours, theirs = _shapes(model), _shapes(network)
     if not problems.require(
         ours == theirs,
-        "fresh builds a network whose parameters differ from those of model",
+        "fresh builds a network whose parameters or buffers differ from those of model",
         fix="pass the factory of this very architecture",
     ):
         return None
     trained = dict(model.named_parameters())
-    # Biases of zero and norm weights of one are often equal before and after training for good
-    # reason (they were never moved); a whole weight matrix that stays is not.
+    # Frozen weights are not restarted. Biases of zero and norm weights of one are often equal
+    # before and after training for good reason: they were never moved. A matrix that stays is not.
     untouched = [
         name
         for name, weight in network.named_parameters()
-        if weight.ndim > 1 and torch.equal(weight, trained[name])
+        if weight.ndim > 1
+        and trained[name].requires_grad
+        and torch.equal(weight.to(trained[name]), trained[name])
     ]
     problems.require(
         not untouched,
@@ -95,3 +106,8 @@ def fresh_network(
         fix="pass fresh=callable(seed) that builds a freshly initialised model, or restart=None",
     )
     return network
+
+
+def _shapes(network: nn.Module) -> dict[str, torch.Size]:
+    parts = (*network.named_parameters(), *network.named_buffers())
+    return {name: part.shape for name, part in parts}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from infounlearn.errors import Problems
+from infounlearn.errors import Problems, is_number
 
 OptimizerFactory = Callable[[Iterable[Tensor], float], torch.optim.Optimizer]
 
@@ -51,16 +51,28 @@ class Schedule:
     def check(self, problems: Problems) -> None:
         """Collect settings that cannot be used."""
         for name in ("epochs", "batch_size", "forget_batch_size", "lr", "evaluations_per_epoch"):
+            value, whole = getattr(self, name), name.endswith("batch_size")
             problems.require(
-                getattr(self, name) > 0,
-                f"schedule.{name} is {getattr(self, name)}",
-                fix="pass a number above 0",
+                is_number(value, whole=whole) and value > 0,
+                f"schedule.{name} is {value!r}",
+                fix=f"pass a {'whole ' if whole else ''}number above 0",
             )
         problems.require(
-            0 <= self.final_lr <= 1,
-            f"schedule.final_lr is {self.final_lr}",
+            is_number(self.final_lr) and 0 <= self.final_lr <= 1,
+            f"schedule.final_lr is {self.final_lr!r}",
             why="it is a share of lr",
             fix="pass a number from 0 to 1",
+        )
+        problems.require(
+            is_number(self.weight_decay) and self.weight_decay >= 0,
+            f"schedule.weight_decay is {self.weight_decay!r}",
+            fix="pass a number of 0 or more",
+        )
+        problems.require(
+            self.max_grad_norm is None
+            or (is_number(self.max_grad_norm) and self.max_grad_norm > 0),
+            f"schedule.max_grad_norm is {self.max_grad_norm!r}",
+            fix="pass a number above 0, or None not to clip",
         )
         problems.require(
             callable(self.optimizer) or self.optimizer in ("adam", "adamw", "sgd"),

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from infounlearn.errors import InputError
+from infounlearn.errors import Problems
 from infounlearn.math import quantile_targets, squared_error
-from infounlearn.point.objective import Look, Shown, Step, score
+from infounlearn.point.objective import Look, Shown, Step, check_weight, score
 
 ENOUGH_PER_CLASS = 20
 """Held-out records that a class needs for quantiles of its own; else all classes share them."""
@@ -40,8 +40,9 @@ class ScoreTransport:
     holdout_in_batch = False
 
     def __post_init__(self) -> None:
-        if not self.gamma >= 0:
-            raise InputError(f"ScoreTransport: gamma is {self.gamma}: pass 0 or more")
+        problems = Problems("ScoreTransport")
+        check_weight(self.gamma, None, 0.0, problems)
+        problems.raise_if_any()
 
     def start(self, look: Look) -> TransportPenalty:
         """See :class:`infounlearn.point.objective.Objective`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
-from infounlearn.errors import Problems
+from infounlearn.errors import Problems, is_number
 
 Row = Mapping[str, float]
 """One evaluation; see :class:`infounlearn.interface.RunSummary`."""
@@ -71,12 +71,14 @@ class Calibrated:
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
         problems.require(
-            self.tolerance is None or 0 < self.tolerance < 0.5,
-            f"Calibrated.tolerance is {self.tolerance}",
+            self.tolerance is None or (is_number(self.tolerance) and 0 < self.tolerance < 0.5),
+            f"Calibrated.tolerance is {self.tolerance!r}",
             fix="pass a distance from 1/2 between 0 and 0.5, or None",
         )
         problems.require(
-            self.patience >= 1 and self.utility_slack > 0 and self.loss_slack > 0,
+            is_number(self.patience, whole=True)
+            and self.patience >= 1
+            and all(is_number(s) and s > 0 for s in (self.utility_slack, self.loss_slack)),
             f"Calibrated has patience {self.patience}, utility_slack {self.utility_slack}, "
             f"loss_slack {self.loss_slack}",
             fix="pass patience of 1 or more and slacks above 0",
@@ -124,7 +126,11 @@ class Steps:
 
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
-        problems.require(self.steps >= 1, f"Steps is {self.steps}", fix="pass 1 or more")
+        problems.require(
+            is_number(self.steps, whole=True) and self.steps >= 1,
+            f"Steps is {self.steps!r}",
+            fix="pass a whole number of 1 or more",
+        )
 
     def reason(self, history: Sequence[Row]) -> str | None:
         """See :class:`Stop`."""
@@ -142,7 +148,9 @@ class TargetInformation:
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
         problems.require(
-            self.nats >= 0, f"TargetInformation is {self.nats} nats", fix="pass 0 or more"
+            is_number(self.nats) and self.nats >= 0,
+            f"TargetInformation is {self.nats!r} nats",
+            fix="pass 0 or more",
         )
 
     def reason(self, history: Sequence[Row]) -> str | None:
@@ -165,7 +173,9 @@ class TimeBudget:
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
         problems.require(
-            self.seconds > 0, f"TimeBudget is {self.seconds} s", fix="pass seconds above 0"
+            is_number(self.seconds) and self.seconds > 0,
+            f"TimeBudget is {self.seconds!r} s",
+            fix="pass seconds above 0",
         )
 
     def reason(self, history: Sequence[Row]) -> str | None:
@@ -189,8 +199,8 @@ class UtilityGuard:
     def check(self, problems: Problems) -> None:
         """See :class:`Stop`."""
         problems.require(
-            0 < self.loss_of_accuracy < 1,
-            f"UtilityGuard is {self.loss_of_accuracy}",
+            is_number(self.loss_of_accuracy) and 0 < self.loss_of_accuracy < 1,
+            f"UtilityGuard is {self.loss_of_accuracy!r}",
             fix="pass a share between 0 and 1, such as 0.02",
         )
 

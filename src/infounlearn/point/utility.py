@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from infounlearn.errors import Problems
+from infounlearn.errors import Problems, is_number
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Per-row loss of (outputs, targets): (n, ...) to (n,)."""
@@ -31,10 +31,10 @@ class Utility:
 
     def check(self, problems: Problems) -> None:
         """Collect settings that cannot be used."""
+        weights = (self.task, self.fidelity)
         problems.require(
-            self.task >= 0 and self.fidelity >= 0 and self.task + self.fidelity > 0,
-            f"utility weighs task {self.task} and fidelity {self.fidelity}",
-            why="nothing would keep the retain set",
+            all(is_number(weight) and weight >= 0 for weight in weights) and any(weights),
+            f"utility weighs task {self.task!r} and fidelity {self.fidelity!r}",
             fix="pass weights of which none is negative and one is positive",
         )
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import os
 import warnings as python_warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from infounlearn.errors import InputError, Problems
+from infounlearn.errors import Problems
 from infounlearn.interface import RunSummary
-from infounlearn.point.batches import RecordSet, shuffled, stream_seed
+from infounlearn.point.batches import stream_seed
 from infounlearn.point.blind_spot import Sight, see_forget_set
-from infounlearn.point.checkpoint import weights_bytes, writable_folder
-from infounlearn.point.checks import check_classes, check_model, check_sets, read_sets
+from infounlearn.point.checkpoint import check_folder, writable_folder
+from infounlearn.point.checks import check_settings
 from infounlearn.point.engine import Job, OnEvaluation, run
-from infounlearn.point.evaluation import Evaluator, Sets, figures
+from infounlearn.point.evaluation import Evaluator, figures
 from infounlearn.point.marginal_information import MarginalInformation
 from infounlearn.point.objective import Look, Objective
 from infounlearn.point.processes import find_processes
@@ -31,6 +29,8 @@ from infounlearn.point.restart import Fresh, Restart, fresh_network
 from infounlearn.point.result import Unlearned
 from infounlearn.point.schedule import Schedule
 from infounlearn.point.score_transport import ScoreTransport
+from infounlearn.point.sets import gather
+from infounlearn.point.settings import describe, fingerprint
 from infounlearn.point.stop import Calibrated, Stop
 from infounlearn.point.utility import Loss, Utility, cross_entropy_rows, squared_error_rows
 
@@ -109,14 +109,20 @@ def unlearn(
     schedule, utility = schedule or Schedule(), utility or Utility()
     stops = _stops(stop, holdout is not None)
     problems = Problems("unlearn")
-    where = _device(model, device)
-    own = copy.deepcopy(model).to(where)
-    sets = _check(
-        own, {"forget": forget, "retain": retain, "holdout": holdout}, where, problems,
-        schedule=schedule, utility=utility, stops=stops, objective=objective,
-        audit_share=audit_share, seed=seed, restart=restart,
+    check_settings(
+        problems, objective=objective, restart=restart, utility=utility, stops=stops,
+        schedule=schedule, callables={"fresh": fresh, "loss": loss, "on_evaluation": on_evaluation},
+        audit_share=audit_share, seed=seed, has_holdout=holdout is not None,
     )  # fmt: skip
-    folder = None if checkpoint is None else writable_folder(checkpoint, "unlearn", "checkpoint")
+    if checkpoint is not None:
+        check_folder(checkpoint, "checkpoint", problems)
+    own = _own_copy(model, device, problems)
+    given = {"forget": forget, "retain": retain, "holdout": holdout}
+    sets = gather(own, given, loss, stops, audit_share, seed, problems)
+    problems.raise_if_any()
+    assert own is not None  # both: no problems
+    assert sets is not None
+    where = _device(own)
 
     started = perf_counter()
     original = copy.deepcopy(own).eval()
@@ -131,19 +137,28 @@ def unlearn(
         python_warnings.warn(sentence, BlindSpotWarning, stacklevel=2)
     if plan.restart is not None and network is not None:
         plan.restart.apply(own, network.to(where))
-    penalty = None
+    penalty, looks = None, 1
     if plan.objective is not None:
         penalty = plan.objective.start(evaluator.look(own) if plan.restart else first_look)
+        looks += plan.restart is not None
 
     settings = {
-        "objective": _describe(plan.objective),
-        "restart": _describe(plan.restart),
-        "utility": _describe(utility),
-        "stop": [_describe(one) for one in stops],
-        "schedule": _describe(schedule),
+        "objective": describe(plan.objective),
+        "restart": describe(plan.restart),
+        "utility": describe(utility),
+        "stop": describe(stops),
+        "schedule": describe(schedule),
+        "fresh": describe(fresh),
+        "loss": describe(loss),
         "audit_share": audit_share,
         "seed": seed,
     }
+    processes = find_processes(where)
+    mark = fingerprint(original, sets, settings)
+    processes.require_same(mark, where)
+    folder = None
+    if checkpoint is not None:
+        folder = writable_folder(checkpoint, "unlearn", "checkpoint")
     job = Job(
         model=own,
         original=original,
@@ -151,7 +166,7 @@ def unlearn(
         penalty=penalty,
         holdout_in_batch=plan.objective is not None and plan.objective.holdout_in_batch,
         utility=utility,
-        loss=loss or _default_loss(sets.forget),
+        loss=loss or _default_loss(sets.forget.targets),
         schedule=schedule,
         stops=stops,
         judge=next((one for one in stops if isinstance(one, Calibrated)), Calibrated()),
@@ -161,16 +176,16 @@ def unlearn(
         first={"step": 0, "epoch": 0.0, "seconds": 0.0, **figures(first_look)},
         seed=seed,
         device=where,
-        processes=find_processes(where),
+        processes=processes,
         checkpoint=folder,
-        fingerprint=_fingerprint(original, sets, settings),
+        fingerprint=mark,
         on_evaluation=on_evaluation,
         started=started,
     )
     steps = schedule.steps(len(sets.retain))
     with showing(progress, steps, job):
         stopped = run(job)
-    job.cost["rows_forward"] += evaluator.rows
+    job.cost["rows_forward"] += looks * evaluator.rows * processes.count
     summary = RunSummary(
         method=_in_words(plan),
         settings=settings,
@@ -227,129 +242,38 @@ def _plan(
 def _stops(stop: Stop | Sequence[Stop] | Literal["auto"], has_holdout: bool) -> tuple[Stop, ...]:
     if stop == "auto":
         return (Calibrated(),) if has_holdout else ()
-    one_or_more: Sequence[Any] = stop if isinstance(stop, tuple | list) else (stop,)
-    strange = [one for one in one_or_more if not hasattr(one, "reason")]
-    if strange:
-        raise InputError(f"unlearn: stop is {stop!r}: pass Calibrated(), Steps(n) or 'auto'")
-    return tuple(one_or_more)
+    several: Sequence[Any] = stop if isinstance(stop, tuple | list) else (stop,)
+    return tuple(several)
 
 
-def _device(model: nn.Module, device: str | torch.device | None) -> torch.device:
-    if device is not None:
-        return torch.device(device)
+def _device(model: nn.Module) -> torch.device:
     first = next(model.parameters(), None)
     return first.device if first is not None else torch.device("cpu")
 
 
-def _check(
-    model: nn.Module,
-    given: dict[str, Any],
-    device: torch.device,
-    problems: Problems,
-    *,
-    schedule: Schedule,
-    utility: Utility,
-    stops: tuple[Stop, ...],
-    objective: Any,
-    restart: Any,
-    audit_share: float,
-    seed: int,
-) -> Sets:
-    """The records of the run, or one error with everything that is wrong."""
-    schedule.check(problems)
-    utility.check(problems)
-    for one in stops:
-        one.check(problems)
-    if isinstance(restart, Restart):
-        restart.check(problems)
-    problems.require(
-        objective is None or objective == "auto" or hasattr(objective, "start"),
-        f"objective is {objective!r}",
-        fix='pass an objective such as ScoreTransport(), "auto" or None',
-    )
-    problems.require(
-        0 <= audit_share < 1, f"audit_share is {audit_share}", fix="pass a share from 0 up to 1"
-    )
-    problems.require(seed >= 0, f"seed is {seed}", fix="pass 0 or more")
-    has_holdout = given["holdout"] is not None
-    wants = [type(stop).__name__ for stop in stops if stop.needs_holdout]
-    if getattr(objective, "needs_holdout", False):
-        wants.append(type(objective).__name__)
-    problems.require(
-        has_holdout or not wants,
-        f"{' and '.join(wants)} compare(s) forget with held-out records, and holdout is missing",
-        fix="pass holdout, or another objective and stop",
-    )
-    sets = read_sets(given, problems)
-    problems.raise_if_any()
-    check_model(model, sets, device, problems)
-    check_sets(sets, problems)
-    parts = _cut(sets["holdout"], audit_share, seed, problems) if has_holdout else {}
-    steered = {name: part for name, part in parts.items() if name != "audit"}
-    check_classes(sets["forget"], steered, problems)
-    calibrated = any(isinstance(stop, Calibrated) for stop in stops)
-    problems.require(
-        len(sets["forget"]) > 1 or not calibrated,
-        "forget holds one record",
-        why="no test tells one record from held-out ones, so a calibrated stop has nothing to say",
-        fix="pass stop=Steps(n), or more records",
-    )
-    problems.raise_if_any()
-    return Sets(sets["forget"], sets["retain"], **parts)
-
-
-def _cut(
-    holdout: RecordSet, audit_share: float, seed: int, problems: Problems
-) -> dict[str, RecordSet]:
-    """Transport targets, validation and audit part, each with its share of every class."""
+def _own_copy(
+    model: Any, device: str | torch.device | None, problems: Problems
+) -> nn.Module | None:
+    """A copy of the caller's model on the device of the run."""
     if not problems.require(
-        len(holdout) >= 6,
-        f"holdout holds {len(holdout)} record(s)",
-        why="it is cut into transport targets, validation and an audit part",
-        fix="pass more held-out records",
+        isinstance(model, nn.Module),
+        f"model is a {type(model).__name__}",
+        fix="pass a torch.nn.Module",
     ):
-        return {}
-    labels = holdout.targets
-    order = shuffled(len(holdout), seed, "holdout")
-    if not labels.dtype.is_floating_point:
-        # Sorted by class, ties in random order: cutting every k-th row then cuts every class.
-        order = order[torch.argsort(labels[order], stable=True)]
-    place = (torch.arange(len(order)) + 0.5) * 0.6180339887498949 % 1.0
-    steer = (1.0 - audit_share) / 2
-    parts = {
-        "targets": order[place < steer],
-        "validation": order[(place >= steer) & (place < 2 * steer)],
-        "audit": order[place >= 2 * steer],
-    }
-    return {
-        name: holdout.part(index.sort().values, name)
-        for name, index in parts.items()
-        if len(index) > 0
-    }
+        return None
+    own: nn.Module = copy.deepcopy(model)
+    try:
+        return own if device is None else own.to(device)
+    except (RuntimeError, AssertionError) as error:
+        # torch says either, depending on what is missing.
+        problems.add(f"device {str(device)!r} cannot be used ({error})", fix="pass 'cpu' or None")
+        return None
 
 
-def _default_loss(forget: RecordSet) -> Loss:
-    return squared_error_rows if forget.targets.dtype.is_floating_point else cross_entropy_rows
-
-
-def _describe(value: Any) -> Any:
-    """A setting as plain values with its name."""
-    if is_dataclass(value) and not isinstance(value, type):
-        fields = {k: v if not callable(v) else repr(v) for k, v in asdict(value).items()}
-        return {"name": type(value).__name__, **fields}
-    return None if value is None else repr(value)
+def _default_loss(targets: torch.Tensor) -> Loss:
+    return squared_error_rows if targets.dtype.is_floating_point else cross_entropy_rows
 
 
 def _in_words(plan: _Plan) -> str:
     parts = [repr(part) for part in (plan.restart, plan.objective) if part is not None]
     return " + ".join(parts) if parts else "fine-tuning on the retain set"
-
-
-def _fingerprint(model: nn.Module, sets: Sets, settings: dict[str, Any]) -> str:
-    """SHA-256 of everything that determines a run."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    digest.update(weights_bytes(model.state_dict()))
-    for part in (sets.forget, sets.retain, sets.targets, sets.validation):
-        if part is not None:
-            digest.update(b"".join(part.hashes))
-    return digest.hexdigest()
