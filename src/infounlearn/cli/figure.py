@@ -34,7 +34,8 @@ class Figure:
     """
 
     name: Annotated[
-        Literal["mnist-trajectories", "output-densities", "gaussian-toy"], tyro.conf.Positional
+        Literal["default-unlearning", "mnist-trajectories", "output-densities", "gaussian-toy"],
+        tyro.conf.Positional,
     ]
     quick: bool = False
     out: Path = Path("runs/figures")

@@ -1,8 +1,8 @@
-"""The paper's own experiments as commands: ``infounlearn figure NAME [--quick]``.
+"""Experiments as commands: ``infounlearn figure NAME [--quick]``.
 
-Each module holds one ``run(quick, out, seed, progress=None) -> FigureResult``. The loops in there
-are plain code on purpose: ``task_loss + gamma * marginal_information(...)`` in one's own loop is
-the direct way to use this package, and the paper's protocol needs no more.
+Each module holds one ``run(quick, out, seed, progress=None) -> FigureResult``. The loops of the
+paper's own experiments are plain code on purpose: ``task_loss + gamma * marginal_information(...)``
+in one's own loop is the direct way to use this package, and the paper's protocol needs no more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 FIGURES = {
+    "default-unlearning": "infounlearn.experiments.figures.default_unlearning:run",
     "mnist-trajectories": "infounlearn.experiments.figures.mnist_trajectories:run",
     "output-densities": "infounlearn.experiments.figures.output_densities:run",
     "gaussian-toy": "infounlearn.experiments.figures.gaussian_toy:run",

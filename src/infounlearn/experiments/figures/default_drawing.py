@@ -1,0 +1,66 @@
+"""Drawing of ``figure default-unlearning``: one column per case, one row per question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from infounlearn.experiments.figures.style import (
+    FORGET,
+    GREEN,
+    MUTED,
+    PURPLE,
+    RETAIN,
+    canvas,
+    heading,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = (RETAIN, FORGET, PURPLE, MUTED)
+MEASURES = (
+    ("forget distance / floor", lambda row: row["forget_js"] / row["forget_floor"], (0.0, 1.25)),
+    ("forget accuracy gap, points", lambda row: 100 * row["forget_gap"], (-2.0, 2.0)),
+    ("retain accuracy gap, points", lambda row: 100 * row["retain_gap"], (-0.5, 0.5)),
+    ("test accuracy gap, points", lambda row: 100 * row["test_gap"], (-0.5, 0.5)),
+)
+"""Label, value of a row, and the band that was asked for."""
+
+
+@contextmanager
+def draw(rows: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> Iterator[Figure]:
+    """Every run as a dot, by method; green bands are the targets."""
+    cases = list(dict.fromkeys((row["data"], row["request"]) for row in rows))
+    with canvas(2.6 + 2.5 * len(cases), 9.6) as figure:
+        heading(
+            figure,
+            "How close to retraining",
+            "one dot per run; green: the target; 0 is the mean of the retrained networks",
+        )
+        axes = figure.subplots(len(MEASURES), len(cases), squeeze=False, sharex=True)
+        for column, case in enumerate(cases):
+            axes[0][column].set_title(f"{case[0]}\n{case[1]}")
+            for line, (label, value, band) in enumerate(MEASURES):
+                panel = axes[line][column]
+                panel.axhspan(*band, color=GREEN, alpha=0.14, lw=0)
+                panel.axhline(1.0 if line == 0 else 0.0, color=MUTED, lw=0.9)
+                for place, method in enumerate(methods):
+                    found = [
+                        value(row)
+                        for row in rows
+                        if (row["data"], row["request"]) == case and row["method"] == method
+                    ]
+                    offsets = [place + 0.08 * (i - (len(found) - 1) / 2) for i in range(len(found))]
+                    panel.plot(offsets, found, "o", ms=4.5, color=COLOURS[place], alpha=0.85)
+                # Small gaps and very large ones share a panel: linear near the target, then log.
+                if line:
+                    panel.set_yscale("symlog", linthresh=2 * band[1])
+                else:
+                    panel.set_ylim(bottom=0)
+                panel.set_xticks(range(len(methods)), methods, rotation=30, ha="right")
+                panel.set_xlim(-0.6, len(methods) - 0.4)
+                if column == 0:
+                    panel.set_ylabel(label)
+        yield figure
