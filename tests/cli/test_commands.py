@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from infounlearn import __version__
 from infounlearn.cli import COMMANDS
+from infounlearn.cli import figure as figure_command
 from infounlearn.cli.choices import Choices
 from infounlearn.cli.demo import Demo
 from infounlearn.cli.figure import Figure
@@ -174,7 +175,7 @@ def test_figure_hands_its_options_on_and_prints_the_table(
         table = (("quantity", "ours", "published"), ("accuracy [x]", "94.1", "94.4"))
         return FigureResult((Path("a.svg"),), table, ("Read it [so].",))
 
-    monkeypatch.setattr(figures, "figure", lambda name: make)
+    monkeypatch.setattr(figure_command, "figure", lambda name: make)
     said = run("figure", "gaussian-toy", "--quick", "--seed", "3", "--out", "out")
     assert said.code == 0
     assert (asked["quick"], asked["out"], asked["seed"]) == (True, Path("out"), 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from safetensors.torch import load_file
 
 from infounlearn.cli import show
 from infounlearn.experiments import cases
+from infounlearn.experiments.defaults import schedule_for
 from infounlearn.experiments.job import exit_code
 from infounlearn.experiments.recipe import Recipe
 from infounlearn.interface import Answer, Audit, Verdict
+from infounlearn.point import Schedule
 from infounlearn.report import read_record
 from tests.cli.conftest import Said, Workplace
 
@@ -198,8 +201,9 @@ def test_a_built_in_case_brings_its_schedule_and_references(run: Run, workplace:
     assert said.code in (0, 1, 3), said.err
     record = read_record(workplace.out)
     assert record.run is not None
-    assert record.run.settings["schedule"]["batch_size"] == 64
-    assert record.run.settings["schedule"]["lr"] == 4e-3
+    usual = schedule_for(cases.case("digits", forget_random=0.1))
+    assert record.run.settings["schedule"] == {"name": "ScheduleOptions", **asdict(usual)}
+    assert usual != Schedule()
     assert record.run.cost["retrain_seconds"] > 0
     assert len(record.audit.finding("utility/accuracy_forget").retrained) == 2
     assert set(record.provenance["data"]) == {"train", "forget", "holdout", "test"}

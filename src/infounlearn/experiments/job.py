@@ -17,9 +17,9 @@ from infounlearn.errors import InputError, Problems
 from infounlearn.experiments.recipe import one_thread
 from infounlearn.experiments.subject import Silence, Subject, Watch
 from infounlearn.interface import Audit, Outputs, Record
-from infounlearn.point import Unlearned, unlearn
+from infounlearn.point import BlindSpotWarning, Unlearned, unlearn
 from infounlearn.point.checkpoint import write_atomically
-from infounlearn.point.verb import BlindSpotWarning
+from infounlearn.point.plan import BlindSpotWarning
 from infounlearn.provenance import provenance
 from infounlearn.report import check_folder, write_report
 

@@ -19,7 +19,8 @@ _ROOM = {
     "score_transport": ("ScoreTransport",),
     "stop": ("Calibrated", "Steps", "Stop", "TargetInformation", "TimeBudget", "UtilityGuard"),
     "utility": ("Utility",),
-    "verb": ("BlindSpotWarning", "unlearn"),
+    "plan": ("BlindSpotWarning",),
+    "verb": ("unlearn",),
 }
 _HOME = {name: f"infounlearn.point.{module}" for module, names in _ROOM.items() for name in names}
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from infounlearn.point.marginal_information import MarginalInformation
     from infounlearn.point.membership_information import MembershipInformation
     from infounlearn.point.objective import Look, Objective, Penalty, Shown, Step
+    from infounlearn.point.plan import BlindSpotWarning
     from infounlearn.point.restart import Restart
     from infounlearn.point.result import Unlearned
     from infounlearn.point.schedule import Schedule
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
         UtilityGuard,
     )
     from infounlearn.point.utility import Utility
-    from infounlearn.point.verb import BlindSpotWarning, unlearn
+    from infounlearn.point.verb import unlearn
 
 
 def __getattr__(name: str) -> object:

@@ -111,3 +111,17 @@ def fresh_network(
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:
     parts = (*network.named_parameters(), *network.named_buffers())
     return {name: part.shape for name, part in parts}
+
+
+MANY_STEPS = 3_000
+"""Steps after which a strong restart of the first study was healed."""
+
+
+def shortness(steps: int) -> float:
+    """How much shorter than usual a run is: (3000/steps)^(1/3), at least 1.
+
+    A short run cannot heal what a long one can, so it keeps more of the weights and takes longer
+    steps. The power is measured, not derived: it joins the best settings found at 170, 300 and
+    3,000 steps (docs/method.md).
+    """
+    return max(1.0, (MANY_STEPS / steps) ** (1 / 3))

@@ -6,7 +6,6 @@ import copy
 import os
 import warnings as python_warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal
 
@@ -16,32 +15,21 @@ from torch import nn
 from infounlearn.errors import Problems
 from infounlearn.interface import RunSummary
 from infounlearn.point.batches import stream_seed
-from infounlearn.point.blind_spot import Sight, see_forget_set
 from infounlearn.point.checkpoint import check_folder, writable_folder
 from infounlearn.point.checks import check_settings
 from infounlearn.point.engine import Job, OnEvaluation, run
 from infounlearn.point.evaluation import Evaluator, figures
-from infounlearn.point.marginal_information import MarginalInformation
-from infounlearn.point.objective import Look, Objective
+from infounlearn.point.objective import Objective
+from infounlearn.point.plan import BlindSpotWarning, make_plan
 from infounlearn.point.processes import find_processes
 from infounlearn.point.progress import showing
 from infounlearn.point.restart import Fresh, Restart, fresh_network
 from infounlearn.point.result import Unlearned
 from infounlearn.point.schedule import Schedule
-from infounlearn.point.score_transport import ScoreTransport
 from infounlearn.point.sets import gather
 from infounlearn.point.settings import describe, fingerprint
 from infounlearn.point.stop import Calibrated, Stop
 from infounlearn.point.utility import Loss, Utility, cross_entropy_rows, squared_error_rows
-
-STRONG = Restart(keep=0.15, noise=1.0)
-"""For forget sets that marginal information sees: what a class taught must go too."""
-MILD = Restart(keep=0.97, noise=0.03)
-"""For forget sets like the rest: only memory of single records must go."""
-
-
-class BlindSpotWarning(UserWarning):
-    """The chosen objective cannot see this forget set."""
 
 
 def unlearn(
@@ -128,7 +116,8 @@ def unlearn(
     original = copy.deepcopy(own).eval()
     evaluator = Evaluator(sets, seed, where)
     first_look = evaluator.look(own)
-    plan = _plan(first_look, objective, restart, holdout is not None, seed, problems)
+    steps = schedule.steps(len(sets.retain))
+    plan = make_plan(first_look, objective, restart, steps, holdout is not None, seed, problems)
     network = None
     if plan.restart is not None:
         network = fresh_network(own, fresh, stream_seed(seed, "fresh") % 2**32, problems)
@@ -182,12 +171,11 @@ def unlearn(
         on_evaluation=on_evaluation,
         started=started,
     )
-    steps = schedule.steps(len(sets.retain))
     with showing(progress, steps, job):
         stopped = run(job)
     job.cost["rows_forward"] += looks * evaluator.rows * processes.count
     summary = RunSummary(
-        method=_in_words(plan),
+        method=plan.in_words,
         settings=settings,
         history=tuple(job.history),
         stopped=stopped,
@@ -196,47 +184,6 @@ def unlearn(
     )
     audit_part = sets.audit.dataset if sets.audit is not None else None
     return Unlearned(own, tuple(job.history), stopped, audit_part, summary)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What will be done, and what must be said about it."""
-
-    objective: Objective | None
-    restart: Restart | None
-    warnings: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-
-def _plan(
-    look: Look,
-    objective: Objective | Literal["auto"] | None,
-    restart: Restart | Literal["auto"] | None,
-    has_holdout: bool,
-    seed: int,
-    problems: Problems,
-) -> _Plan:
-    """Choose what the caller left open, after looking whether marginal information sees F."""
-    sight: Sight | None = None
-    if look.forget.is_classification:
-        sight = see_forget_set(look, seed=stream_seed(seed, "sight") % 2**32)
-    remarks = (sight.sentence,) if sight is not None else ()
-    if objective == "auto":
-        visible = sight is not None and sight.visible
-        if visible:
-            return _Plan(None, STRONG if restart == "auto" else restart, remarks=remarks)
-        problems.require(
-            has_holdout,
-            "objective='auto' needs holdout for this forget set"
-            + (f": {sight.sentence}" if sight is not None else ""),
-            fix="pass held-out records, or name an objective",
-        )
-        return _Plan(ScoreTransport(), MILD if restart == "auto" else restart, remarks=remarks)
-    kept = None if restart == "auto" else restart
-    blind = isinstance(objective, MarginalInformation) and sight is not None and not sight.visible
-    if blind and sight is not None:
-        return _Plan(objective, kept, warnings=(sight.sentence,))
-    return _Plan(objective, kept, remarks=remarks)
 
 
 def _stops(stop: Stop | Sequence[Stop] | Literal["auto"], has_holdout: bool) -> tuple[Stop, ...]:
@@ -272,8 +219,3 @@ def _own_copy(
 
 def _default_loss(targets: torch.Tensor) -> Loss:
     return squared_error_rows if targets.dtype.is_floating_point else cross_entropy_rows
-
-
-def _in_words(plan: _Plan) -> str:
-    parts = [repr(part) for part in (plan.restart, plan.objective) if part is not None]
-    return " + ".join(parts) if parts else "fine-tuning on the retain set"

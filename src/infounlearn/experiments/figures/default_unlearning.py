@@ -34,7 +34,7 @@ from infounlearn.experiments.figures.result import (
 from infounlearn.experiments.recipe import one_thread
 from infounlearn.math import jensen_shannon
 from infounlearn.point import MarginalInformation, Restart, unlearn
-from infounlearn.point.verb import BlindSpotWarning
+from infounlearn.point.plan import BlindSpotWarning
 
 NAME = "default-unlearning"
 REQUESTS: dict[str, dict[str, Any]] = {
