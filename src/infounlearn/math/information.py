@@ -11,64 +11,14 @@ information that a float64 could hold is lost; a logit of -inf is a probability 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from infounlearn.errors import InputError, Problems
-from infounlearn.math.tables import Design, Groups, Pools, Prior, cell_sums, checked_prior
-
-Reduce = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-class LogitInformation(torch.autograd.Function):
-    """Information of a design as a function of its rows' logits.
-
-    ∂I/∂p_j(y) = a_j w, w = ln(T/E) of the row's cell: all other parts of the total differential sum
-    to zero. Through the softmax it becomes p_j(y)(w_y - Σ p_j w), finite because w is needed only
-    where p_j(y) > 0. Written out, because autograd would take the same derivative through a
-    dozen small steps, and 0 * inf in some of them.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, cells: Tensor, design: Design, reduce: Reduce | None, scale: float
-    ) -> Tensor:
-        """Value in nats; ``reduce`` pools the table, ``scale`` multiplies the gradient only."""
-        laws = outcome_laws(logits)
-        sums, counts = cell_sums(laws, cells, design.shape)
-        if reduce is not None:
-            sums, counts = reduce(sums, counts)
-        value, slopes = design(sums.cpu().numpy(), counts.cpu().numpy())
-        ctx.scale, ctx.slopes = scale, slopes.reshape(-1, slopes.shape[-1])
-        ctx.save_for_backward(laws, cells)
-        ctx.dtype = logits.dtype
-        return torch.tensor(value, dtype=torch.float64, device=logits.device)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
-        """Slope of each row's cell, through the softmax."""
-        laws, cells = ctx.saved_tensors
-        slopes = torch.from_numpy(ctx.slopes).to(laws.device)
-        weighted = slopes.index_select(0, cells).mul_(grad * ctx.scale).mul_(laws)
-        weighted.addcmul_(laws, weighted.sum(1, keepdim=True), value=-1)
-        # Rows of memory, as the logits have them: the layers below multiply by this.
-        grad_logits = weighted.to(ctx.dtype, memory_format=torch.contiguous_format)
-        return grad_logits, None, None, None, None
-
-
-def outcome_laws(logits: Tensor) -> Tensor:
-    """Softmax in float64 of logits of any float type, shape (n, c)."""
-    # Few classes: torch vectorises a softmax along rows of memory only over the other dimension,
-    # which is three times faster at ten classes and slower from about fifty.
-    if logits.shape[1] <= 32:
-        return torch.softmax(logits.t(), 0, dtype=torch.float64).t()
-    return torch.softmax(logits, 1, dtype=torch.float64)
+from infounlearn.math.logit_information import LogitInformation
+from infounlearn.math.tables import Groups, Pools, Prior, checked_prior
 
 
 def mutual_information(

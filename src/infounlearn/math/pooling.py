@@ -19,13 +19,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from infounlearn.errors import InputError
-from infounlearn.math.information import (
-    LogitInformation,
-    Reduce,
-    cells_of,
-    check_logits,
-    outcome_laws,
-)
+from infounlearn.math.information import cells_of, check_logits
+from infounlearn.math.logit_information import LogitInformation, Reduce, outcome_laws
 from infounlearn.math.tables import Design, Groups, Pools, Prior, cell_sums
 
 

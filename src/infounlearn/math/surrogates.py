@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from infounlearn.errors import InputError, Problems
-from infounlearn.math.information import check_index, check_logits, outcome_laws
+from infounlearn.math.information import check_index, check_logits
+from infounlearn.math.logit_information import outcome_laws
 from infounlearn.math.tables import Prior, cell_sums, checked_prior, pointwise
 
 
