@@ -8,7 +8,7 @@ from infounlearn.experiments.cases import Case
 from infounlearn.point import Schedule
 from infounlearn.point.restart import shortness
 
-SHARE_OF_TRAINING = 0.07
+SHARE_OF_TRAINING = 0.065
 """Epochs of unlearning per epoch of training; with forget rows and evaluations below 10 %."""
 MANY_RECORDS = 10_000
 """Retain records from which two evaluations per epoch cost little; below, one."""

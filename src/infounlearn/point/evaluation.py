@@ -12,7 +12,7 @@ from infounlearn.math import auc, marginal_information
 from infounlearn.point.batches import RecordSet, shuffled, to_device
 from infounlearn.point.objective import Look, Shown, loss_score, score
 
-RETAIN_SAMPLE = 1_000
+RETAIN_SAMPLE = 500
 """Retain records looked at in each evaluation, always the same ones."""
 NOISE_QUANTILE = 1.645
 """Standard errors that pass for noise: the one-sided 95 % point of the normal law."""
