@@ -16,6 +16,7 @@ ROOT = {"interface", "errors", "provenance"}
 MAY_IMPORT = {
     "interface": set(),
     "errors": set(),
+    "__main__": {"cli"},
     "provenance": {"errors"},
     "math": {"interface", "errors"},
     "data": {"interface", "errors"},

@@ -6,6 +6,7 @@ Commands are modules of this room, loaded only when chosen, each with ``main(wor
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,7 +15,7 @@ from infounlearn import __version__
 from infounlearn.cli.overview import COMMANDS, overview
 from infounlearn.errors import DivergenceError, InputError
 
-OK, FAILED, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +29,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: words after the program's name; those of this process by default.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output (head, a pager) is gone; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code
+
+
+def _run(words: list[str]) -> int:
     if not words:
         print(overview(), file=sys.stderr)
         return BAD_INPUT

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from infounlearn.cli.parsing import parse
 from infounlearn.cli.show import Watcher, console, print_files, print_json
+from infounlearn.experiments.figures import FIGURES, figure
+
+if TYPE_CHECKING:
+    Name = str
+else:
+    Name = tyro.extras.literal_type_from_choices(tuple(FIGURES))
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,7 @@ class Figure:
         json: print machine-readable results on standard output, everything else on standard error.
     """
 
-    name: Annotated[
-        Literal["default-unlearning", "mnist-trajectories", "output-densities", "gaussian-toy"],
-        tyro.conf.Positional,
-    ]
+    name: Annotated[Name, tyro.conf.Positional]
     quick: bool = False
     out: Path = Path("runs/figures")
     seed: int = 0
@@ -46,7 +49,6 @@ class Figure:
 def main(words: Sequence[str]) -> int:
     """Make one figure and return 0."""
     options = parse(Figure, words, "figure")
-    from infounlearn.experiments.figures import figure
     from infounlearn.report import check_folder
 
     check_folder(options.out, formats=("record",))

@@ -19,7 +19,6 @@ from infounlearn.experiments.subject import Silence, Subject, Watch
 from infounlearn.interface import Audit, Outputs, Record
 from infounlearn.point import BlindSpotWarning, Unlearned, unlearn
 from infounlearn.point.checkpoint import write_atomically
-from infounlearn.point.plan import BlindSpotWarning
 from infounlearn.provenance import provenance
 from infounlearn.report import check_folder, write_report
 
