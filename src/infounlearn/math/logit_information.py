@@ -63,11 +63,8 @@ def _by_numpy(
     logits: Tensor, cells: Tensor, design: Design, wanted: bool
 ) -> tuple[float, Tensor | None]:
     """Value and, if wanted, (n, c) float64 gradient of a small batch."""
-    wide = logits.detach().to(torch.float64).numpy()
-    # NaN and rows that are -inf throughout become NaN here as in torch's softmax.
-    with np.errstate(invalid="ignore"):
-        laws = np.exp(wide - wide.max(1, keepdims=True))
-        laws /= laws.sum(1, keepdims=True)
+    # One call of torch, and the one whose code the task loss has just used.
+    laws = outcome_laws(logits.detach()).numpy()
     strata, groups = design.shape
     cell = cells.numpy()
     indicator = np.equal(np.arange(strata * groups)[:, None], cell).astype(np.float64)

@@ -58,10 +58,13 @@ def pointwise(table: np.ndarray, expected: np.ndarray, gap: np.ndarray) -> tuple
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         delta = gap / expected
+        log_ratio = np.log1p(delta)
         # log1p keeps the digits of a small gap; log keeps those of a small table, where the gap
         # rounds to -E and log1p would see exactly -1.
-        log_ratio = np.where(delta > -0.5, np.log1p(delta), np.log(table / expected))
-    log_ratio[table == 0.0] = 0.0
+        small = ~(delta > -0.5)
+        if small.any():
+            log_ratio[small] = np.log(table[small] / expected[small])
+            log_ratio[table == 0.0] = 0.0
     return float((table * log_ratio - gap).sum()), log_ratio
 
 
