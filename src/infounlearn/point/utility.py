@@ -55,12 +55,12 @@ def cross_entropy_rows(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def squared_error_rows(outputs: Tensor, targets: Tensor) -> Tensor:
     """Mean over the outputs of the squared error of each row."""
-    return (outputs.reshape(targets.shape) - targets).square().flatten(1).mean(1)
+    return (outputs.reshape(targets.shape) - targets).square().reshape(len(targets), -1).mean(1)
 
 
 def _distance(outputs: Tensor, original: Tensor, targets: Tensor) -> Tensor:
     if targets.dtype.is_floating_point:
-        return (outputs - original).square().flatten(1).mean(1)
+        return (outputs - original).square().reshape(len(targets), -1).mean(1)
     teacher = torch.log_softmax(original, 1)
     student = torch.log_softmax(outputs, 1)
     return functional.kl_div(student, teacher, reduction="none", log_target=True).sum(1)
