@@ -30,8 +30,9 @@ MEASURES = (
 
 
 @contextmanager
-def draw(rows: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> Iterator[Figure]:
+def draw(rows: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
     """Every run as a dot, by method; green bands are the targets."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
     cases = list(dict.fromkeys((row["data"], row["request"]) for row in rows))
     with canvas(2.6 + 2.5 * len(cases), 9.6) as figure:
         heading(

@@ -274,6 +274,9 @@ def notes(rows: list[dict[str, Any]], how: Settings, ceiling: float) -> list[str
         "(columns of shuffles), but its gradient is nothing, so that arm equals fine-tuning. "
         "With a declared forget share of 1/2 it is felt, and drives the record to the class "
         "shares of the retained outputs.",
+        "What retraining says of this one record is mostly 0 or 1 and depends on the seed. No "
+        "single network's answer is the right one, and a penalty that ends near 0.5 each time is "
+        "not what retraining does, however close the means may be.",
         "Control: with Z = class, MI is large and falls to almost nothing when Z is shuffled. "
         "The published form stays what it was.",
     ]

@@ -115,7 +115,7 @@ def run(
         seed,
         rows,
         table(rows, how),
-        notes(how, built),
+        notes(rows, how, built),
         {**vars(how), "network_seeds": seeds, "recipe": vars(built.recipe)},
         {part: getattr(built, part).sha256() for part in ("forget", "retain", "holdout", "test")},
     )
@@ -177,7 +177,7 @@ def _line(name: str, ours: Rows, published: Published) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def notes(how: Protocol, built: Case) -> list[str]:
+def notes(rows: Rows, how: Protocol, built: Case) -> list[str]:
     """What must be known to read the table."""
     said = [
         f"{built.description}; {how.repeats} repeats, each from an original of its own; mean ± one "
@@ -193,6 +193,17 @@ def notes(how: Protocol, built: Case) -> list[str]:
         "The right target is the retrained network, not zero information: beyond it, this "
         "objective unlearns the digit itself.",
     ]
+    both = [(key, ours) for key in TRAJECTORIES if (ours := _at(rows, *key))]
+    if both and not how.quick:
+        gaps = {
+            key: mean_sd([100 * row["forget"] for row in ours])[0] - TRAJECTORIES[key].forget
+            for key, ours in both
+        }
+        (gamma, epoch), gap = max(gaps.items(), key=lambda item: abs(item[1]))
+        said.append(
+            f"Farthest from the published forget accuracy: γ {gamma:g}, epoch {epoch}, by "
+            f"{gap:+.1f} points."
+        )
     if how.quick:
         said.insert(
             0,

@@ -143,15 +143,15 @@ def run(
     check_folder(out, seed)
     how = how or (QUICK if quick else Settings())
     rows: list[dict[str, Any]] = []
-    kept: dict[tuple[str, float, int], tuple[np.ndarray, np.ndarray]] = {}
+    kept: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
     hashes = {}
     with one_thread():
         for repeat in range(how.repeats):
             toy = build(how, seed, repeat)
             hashes[f"forget {repeat}"] = toy.forget.sha256()
             hashes[f"retain {repeat}"] = toy.retain.sha256()
-            common = {"repeat": repeat, "objective": "retrained", "gamma": "", "epoch": ""}
             seen, outputs = look(toy.retrained, toy)
+            common = {"repeat": repeat, "objective": "retrained", "gamma": "", "epoch": ""}
             rows.append({**common, **seen})
             kept.setdefault(("retrained", 0.0, 0), outputs)
             for name, gammas in how.gammas:

@@ -1,0 +1,44 @@
+"""The comparison of the default with retraining: what it computes, and that it can say no."""
+
+import torch
+
+from infounlearn.experiments.figures import default_unlearning
+from infounlearn.experiments.figures.default_unlearning import (
+    Design,
+    leave_one_out,
+    met,
+    missed,
+    run,
+    table,
+)
+
+
+def test_leave_one_out_means_leave_out_that_one():
+    ensemble = torch.randn(4, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    laws = torch.log_softmax(ensemble, -1)
+    without_second = laws[[0, 2, 3]].exp().mean(0)
+    torch.testing.assert_close(leave_one_out(laws)[1].exp(), without_second)
+
+
+def test_a_target_is_met_only_inside_its_band():
+    good = {
+        "forget_gap": -0.019, "retain_gap": 0.004, "test_gap": 0.0, "forget_js": 1.2,
+        "forget_floor": 1.0, "row_share": 0.09,
+    }  # fmt: skip
+    assert all(met(good).values())
+    for name, value in (
+        ("forget_gap", -0.021), ("retain_gap", -0.006), ("test_gap", 0.006), ("forget_js", 1.3),
+        ("row_share", 0.11),
+    ):  # fmt: skip
+        assert len(missed([{**good, name: value}])) == 1
+
+
+def test_small_comparison_on_digits(tmp_path, monkeypatch):
+    request = {"75% of the 3s": default_unlearning.REQUESTS["75% of the 3s"]}
+    monkeypatch.setattr(default_unlearning, "REQUESTS", request)
+    design = Design(data=("digits",), seeds=1, references=3, rivals=())
+    found = run(True, tmp_path, design=design, workers=1)
+    header, *lines = found.table
+    assert [line[1] for line in lines] == ["default", "warm restart"]
+    assert all(path.exists() for path in found.files)
+    assert table([]) == [header]
