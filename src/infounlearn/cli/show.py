@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from infounlearn.interface import Audit, Record
@@ -49,9 +49,7 @@ class Watcher:
         if self._bars is None:
             self._screen.print(escape(what), soft_wrap=True)
             return
-        if self._task is not None:
-            total = self._bars.tasks[self._task].total or 1
-            self._bars.update(self._task, total=total, completed=total)
+        self._end_stage()
         self._task = self._bars.add_task(escape(what), total=None, figures="")
 
     def networks(self, ready: int, total: int, what: str) -> None:
@@ -90,14 +88,21 @@ class Watcher:
             return
         columns = (
             SpinnerColumn(finished_text="✓"),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(table_column=Column(min_width=12, width=12)),
+            TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
+            # Takes what is left of the line, and is cut rather than wrapped.
+            TextColumn("{task.fields[figures]}", table_column=Column(ratio=1, no_wrap=True)),
         )
-        with Progress(*columns, console=self._screen) as self._bars:
+        with Progress(*columns, console=self._screen, expand=True) as self._bars:
             yield self
+            self._end_stage()
         self._bars, self._task = None, None
+
+    def _end_stage(self) -> None:
+        if self._bars is not None and self._task is not None:
+            total = self._bars.tasks[self._task].total or 1
+            self._bars.update(self._task, total=total, completed=total)
 
 
 def table_of(record: Record) -> Table:

@@ -22,6 +22,10 @@ from infounlearn.experiments.own import load_weights, network_factory, own_sets
 from infounlearn.experiments.recipe import TrainedModel
 
 
+TITLES = {"digits": "Digits", "mnist": "MNIST"}
+"""How reports call the built-in data sets."""
+
+
 class Watch(Protocol):
     """Told what a job does, so that somebody can watch."""
 
@@ -109,11 +113,11 @@ def built_in(
         references >= 0, f"references is {references}", fix="pass 0 or more; 2 give a spread"
     )
     problems.raise_if_any()
-    watch.stage(f"training the original network on {len(case.train):,} records")
+    watch.stage(f"training on {len(case.train):,} records")
     original = trained(case, "original", cache_dir=cache_dir, progress=watch.networks)[0]
     retrained: list[TrainedModel] = []
     if references:
-        watch.stage(f"retraining {references} networks without the forget set, to compare with")
+        watch.stage(f"retraining {references} references")
         # Starting a process costs seconds: short trainings are faster one after the other.
         long = case.recipe.epochs * len(case.train) > 1_000_000
         workers = min(references, os.cpu_count() or 1) if long else 1
@@ -126,7 +130,7 @@ def built_in(
             progress=watch.networks,
         )
     return Subject(
-        title=case.description[:1].upper() + case.description[1:],
+        title=TITLES.get(case.name, case.name) + case.description.removeprefix(case.name),
         model=original.model,
         forget=case.forget,
         retain=case.retain,

@@ -1,0 +1,59 @@
+"""What is shown while a job runs: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from infounlearn.cli.show import Watcher, print_json
+
+ROW = {"step": 40.0, "epoch": 1.0, "loss": 0.25, "forget_accuracy": 0.5, "validation_auc": 0.51}
+
+
+def watch(screen: Console) -> None:
+    with Watcher(screen, epochs=4.0).live() as watcher:
+        watcher.stage("training [a] network")
+        watcher.networks(1, 2, "retrained 0: from cache")
+        watcher.stage("unlearning")
+        watcher.evaluation(ROW)
+        watcher.note("blind [spot]")
+        watcher.step(1, 3, "repeat 1")
+
+
+@pytest.mark.parametrize("width", [60, 130])
+def test_a_terminal_gets_bars_that_fit(width: int) -> None:
+    stream = StringIO()
+    watch(Console(file=stream, force_terminal=True, width=width))
+    text = stream.getvalue()
+    assert "\x1b[" in text
+    assert "✓" in text
+    for part in ("training [a] network", "unlearning", "blind [spot]"):
+        assert part in text
+
+
+def test_anything_else_gets_plain_lines() -> None:
+    stream = StringIO()
+    watch(Console(file=stream, force_terminal=False, width=40))
+    text = stream.getvalue()
+    assert "\x1b" not in text
+    assert "\r" not in text
+    assert text.splitlines() == [
+        "training [a] network",
+        "  1/2 retrained 0: from cache",
+        "unlearning",
+        "  step 40  loss 0.250  forget 0.500  AUC 0.510",
+        "Note: blind [spot]",
+        "  1/3 repeat 1",
+    ]
+
+
+def test_json_holds_no_number_that_json_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": float("nan"), "b": (float("inf"), 1.5), "c": {"d": -float("inf"), "e": 2}})
+    assert json.loads(capsys.readouterr().out) == {
+        "a": None,
+        "b": [None, 1.5],
+        "c": {"d": None, "e": 2},
+    }
