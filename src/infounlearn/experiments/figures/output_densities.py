@@ -254,15 +254,15 @@ def table(
     """Each objective at its best gamma, at equal retain error and at the end."""
     lines: list[tuple[str, ...]] = [HEADER]
     first = next(iter(best.items()))
-    before = [r for r in rows if (r["objective"], r["gamma"]) == first and r["epoch"] == 0]
+    same = [r for r in rows if (r["objective"], r["gamma"]) == first]
+    before = [r for r in same if r["epoch"] == 0]
     reference = [r for r in rows if r["objective"] == "retrained"]
     for name, some in (("original", before), ("retrained", reference)):
         lines.append((name, "–", _pm(some, "ks"), "–", _small(some, "retain_mse"), "–", "–", "–"))
     for name, gamma in best.items():
         inside = [_within(rows, name, gamma, i, how) for i in range(how.repeats)]
-        end = [
-            r for r in rows if (r["objective"], r["gamma"], r["epoch"]) == (name, gamma, how.epochs)
-        ]
+        mine = [r for r in rows if (r["objective"], r["gamma"]) == (name, gamma)]
+        end = [r for r in mine if r["epoch"] == how.epochs]
         epochs = f"{mean_sd([r['epoch'] for r in inside])[0]:.0f}"
         lines.append(
             (
