@@ -10,6 +10,7 @@ from infounlearn.experiments.figures.style import (
     FORGET,
     GREEN,
     MUTED,
+    ORANGE,
     PURPLE,
     RETAIN,
     canvas,
@@ -19,7 +20,7 @@ from infounlearn.experiments.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = (RETAIN, FORGET, PURPLE, MUTED)
+COLOURS = (RETAIN, FORGET, GREEN, PURPLE, ORANGE, MUTED)
 MEASURES = (
     ("forget distance / floor", lambda row: row["forget_js"] / row["forget_floor"], (0.0, 1.25)),
     ("forget accuracy gap, points", lambda row: 100 * row["forget_gap"], (-2.0, 2.0)),
