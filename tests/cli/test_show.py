@@ -26,7 +26,7 @@ def watch(screen: Console) -> None:
 @pytest.mark.parametrize("width", [60, 130])
 def test_a_terminal_gets_bars_that_fit(width: int) -> None:
     stream = StringIO()
-    watch(Console(file=stream, force_terminal=True, width=width))
+    watch(Console(file=stream, force_terminal=True, width=width, highlight=False))
     text = stream.getvalue()
     assert "\x1b[" in text
     assert "✓" in text
@@ -36,7 +36,7 @@ def test_a_terminal_gets_bars_that_fit(width: int) -> None:
 
 def test_anything_else_gets_plain_lines() -> None:
     stream = StringIO()
-    watch(Console(file=stream, force_terminal=False, width=40))
+    watch(Console(file=stream, force_terminal=False, width=40, highlight=False))
     text = stream.getvalue()
     assert "\x1b" not in text
     assert "\r" not in text

@@ -21,7 +21,6 @@ from infounlearn.experiments.ensemble import trained
 from infounlearn.experiments.own import load_weights, network_factory, own_sets
 from infounlearn.experiments.recipe import TrainedModel
 
-
 TITLES = {"digits": "Digits", "mnist": "MNIST"}
 """How reports call the built-in data sets."""
 
