@@ -144,12 +144,12 @@ def run(
     how = how or (QUICK if quick else Settings())
     rows: list[dict[str, Any]] = []
     kept: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
-    hashes = {}
+    hashes: dict[str, str] = {}
     with one_thread():
         for repeat in range(how.repeats):
             toy = build(how, seed, repeat)
-            hashes[f"forget {repeat}"] = toy.forget.sha256()
-            hashes[f"retain {repeat}"] = toy.retain.sha256()
+            for part in (toy.forget, toy.retain):
+                hashes[f"{part.name} {repeat}"] = part.sha256()
             seen, outputs = look(toy.retrained, toy)
             common = {"repeat": repeat, "objective": "retrained", "gamma": "", "epoch": ""}
             rows.append({**common, **seen})
@@ -253,9 +253,8 @@ def table(
 ) -> list[tuple[str, ...]]:
     """Each objective at its best gamma, at equal retain error and at the end."""
     lines: list[tuple[str, ...]] = [HEADER]
-    first = next(iter(best.items()))
-    same = [r for r in rows if (r["objective"], r["gamma"]) == first]
-    before = [r for r in same if r["epoch"] == 0]
+    start = (*next(iter(best.items())), 0)
+    before = [r for r in rows if (r["objective"], r["gamma"], r["epoch"]) == start]
     reference = [r for r in rows if r["objective"] == "retrained"]
     for name, some in (("original", before), ("retrained", reference)):
         lines.append((name, "–", _pm(some, "ks"), "–", _small(some, "retain_mse"), "–", "–", "–"))
