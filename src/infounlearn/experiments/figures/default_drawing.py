@@ -42,7 +42,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
         heading(
             figure,
             "How close to retraining",
-            "one dot per run; green: the target; gaps are of accuracy, against the mean of the retrained networks",
+            "one dot per run; green: target; gaps: accuracy minus that of the retrained networks",
         )
         axes = figure.subplots(len(MEASURES), len(cases), squeeze=False, sharex=True)
         for column, case in enumerate(cases):
