@@ -80,14 +80,14 @@ def make_plan(
     remarks = (sight.sentence,) if sight is not None else ()
     if objective == "auto":
         if sight is not None and sight.visible:
-            return Plan(None, strong(steps) if restart == "auto" else restart, remarks=remarks)
+            return _chosen(None, strong(steps) if restart == "auto" else restart, remarks)
         problems.require(
             has_holdout,
             "objective='auto' needs holdout for this forget set"
             + (f": {sight.sentence}" if sight is not None else ""),
             fix="pass held-out records, or name an objective",
         )
-        return Plan(ScoreTransport(), MILD if restart == "auto" else restart, remarks=remarks)
+        return _chosen(ScoreTransport(), MILD if restart == "auto" else restart, remarks)
     kept = None if restart == "auto" else restart
     blind = isinstance(objective, MarginalInformation) and sight is not None and not sight.visible
     if blind and sight is not None:
@@ -98,3 +98,9 @@ def make_plan(
 def strong(steps: int) -> Restart:
     """A restart as strong as ``steps`` training steps can heal."""
     return Restart(keep=round(min(LARGEST_KEEP, STRONG_KEEP * shortness(steps)), 3), noise=1.0)
+
+
+def _chosen(objective: Objective | None, restart: Restart | None, remarks: tuple[str, ...]) -> Plan:
+    """A plan that says what was chosen for the caller."""
+    plan = Plan(objective, restart)
+    return Plan(objective, restart, remarks=(*remarks, f"chosen: {plan.in_words}"))
