@@ -131,6 +131,8 @@ def score(shown: Shown, scale: float = 1.0) -> Tensor:
 
     The logit margin of the true label, or the negative squared error in units of ``scale``.
     """
+    if len(shown) == 0:  # this process's share of a small batch
+        return shown.outputs.double().sum(1)
     if shown.is_classification:
         return logit_margin(shown.outputs, shown.targets)
     return -squared_error(shown.outputs, shown.targets) / scale
@@ -138,6 +140,8 @@ def score(shown: Shown, scale: float = 1.0) -> Tensor:
 
 def loss_score(shown: Shown) -> Tensor:
     """(n,) loss of each record: -ln p_y in nats, or squared error."""
+    if len(shown) == 0:
+        return shown.outputs.double().sum(1)
     if shown.is_classification:
         rows = torch.log_softmax(shown.outputs.double(), 1)
         return -rows.gather(1, shown.targets[:, None])[:, 0]
