@@ -106,7 +106,8 @@ def unlearn(
         check_folder(checkpoint, "checkpoint", problems)
     own = _own_copy(model, device, problems)
     given = {"forget": forget, "retain": retain, "holdout": holdout}
-    sets = gather(own, given, loss, stops, audit_share, seed, problems)
+    rows = loss if callable(loss) else None
+    sets = gather(own, given, rows, stops, audit_share, seed, problems)
     problems.raise_if_any()
     assert own is not None  # both: no problems
     assert sets is not None
