@@ -101,7 +101,7 @@ CASES = {
         {"holdout": tuple(part[WORLD.holdout[1] > 0] for part in WORLD.holdout)},
         "classes [0] of the forget set have no record in the targets part",
     ),
-    "labels too large": ({"forget": labelled(WORLD.forget, 3)}, "36 label(s) of forget lie outside"),
+    "labels too large": ({"forget": labelled(WORLD.forget, 3)}, "36 label(s) of forget lie"),
     "labels negative": ({"retain": labelled(WORLD.retain, -100)}, "192 label(s) of retain lie"),
     "labels of two dimensions": (
         {"forget": (WORLD.forget[0], WORLD.forget[1][:, None])},

@@ -202,5 +202,5 @@ class ClassPools:
 def classes(targets: Tensor) -> Tensor:
     """Class labels; one class for all where the targets are real numbers."""
     if targets.dtype.is_floating_point:
-        return torch.zeros(len(targets), dtype=torch.long)
+        return torch.zeros(len(targets), dtype=torch.long, device=targets.device)
     return targets

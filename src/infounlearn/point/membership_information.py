@@ -11,11 +11,13 @@ from torch import Tensor
 from infounlearn.errors import InputError, Problems, is_number
 from infounlearn.math import (
     bin_width,
+    information_from_log_laws,
     mutual_information,
     pooled_mutual_information,
     soft_bin_centers,
     soft_bins,
 )
+from infounlearn.point.batches import classes
 from infounlearn.point.objective import (
     DualAscent,
     Look,
@@ -106,10 +108,21 @@ class MembershipPenalty(DualAscent):
         return mutual_information(outcomes, z, prior=(0.5, 0.5))
 
     def information(self, look: Look) -> float:
-        """Information of the forget set against the held-out targets, in nats."""
-        assert look.targets is not None
-        outcomes, z = self._rows(look.forget, look.targets)
-        return float(mutual_information(outcomes, z, prior=(0.5, 0.5)))
+        """Information of the forget set against held-out records of the same classes, in nats.
+
+        Held-out classes count by their share of the forget set, as they do in the steps: else a
+        forget set of one class would be told from the rest for good.
+        """
+        held = look.targets
+        assert held is not None
+        outcomes, z = self._rows(look.forget, held)
+        ours, theirs = (torch.softmax(outcomes[z == group], 1) for group in (0, 1))
+        law = torch.zeros_like(theirs[0])
+        for label in classes(look.forget.targets).unique():
+            share = (classes(look.forget.targets) == label).double().mean()
+            law += share * theirs[classes(held.targets) == label].mean(0)
+        laws = torch.stack([ours.mean(0), law])
+        return float(information_from_log_laws(laws.log(), (0.5, 0.5)))
 
     def _scores(self, shown: Shown) -> Tensor:
         return score(shown) if self._level == "score" else loss_score(shown)
