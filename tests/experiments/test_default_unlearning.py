@@ -3,14 +3,8 @@
 import torch
 
 from infounlearn.experiments.figures import default_unlearning
-from infounlearn.experiments.figures.default_unlearning import (
-    Design,
-    leave_one_out,
-    met,
-    missed,
-    run,
-    table,
-)
+from infounlearn.experiments.figures.default_table import met, missed, table
+from infounlearn.experiments.figures.default_unlearning import Design, leave_one_out, run
 
 
 def test_leave_one_out_means_leave_out_that_one():
