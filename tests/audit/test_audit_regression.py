@@ -56,12 +56,14 @@ def test_truth_is_found(kind, answer, dims):
 
 def test_distances_of_predictions_in_closed_form():
     one, moved = regressor("m"), regressor("m")
+    wobble = {n: OutputSet(p.outputs * (1 + 1e-3), p.targets) for n, p in one.sets.items()}
+    near = Outputs("n", "regression", wobble)
     sets = {n: OutputSet(p.outputs + 0.5, p.targets) for n, p in moved.sets.items()}
     shifted = Outputs("s", "regression", sets)
-    found = audit(shifted, reference=[one, one], permutations=9)
-    assert found.finding("retrain_gap/w1_forget").value == pytest.approx(0.5)
-    assert found.finding("retrain_gap/distance_forget").value == pytest.approx(0.5)
-    assert found.finding("retrain_gap/w1_forget").floor == 0
+    found = audit(shifted, reference=[one, near], permutations=9)
+    assert found.finding("retrain_gap/w1_forget").value == pytest.approx(0.5, abs=1e-3)
+    assert found.finding("retrain_gap/distance_forget").value == pytest.approx(0.5, abs=1e-3)
+    assert found.finding("retrain_gap/w1_forget").floor == pytest.approx(0, abs=2e-3)
 
 
 def test_live_regressors_of_either_shape_agree():

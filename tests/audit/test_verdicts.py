@@ -161,9 +161,15 @@ def test_one_record_everywhere_is_audited_without_a_crash():
     one = model("m", sizes=sizes, classes=2)
     same = {n: OutputSet(p.outputs, np.zeros(1, dtype=int)) for n, p in one.sets.items()}
     one = dataclasses.replace(one, sets=same)
-    assert audit(one, original=one, reference=[one, one], **FAST).verdict(LEAKAGE).answer == (
-        "inconclusive"
-    )
+    others = [
+        dataclasses.replace(
+            one, sets={n: OutputSet(p.outputs + k, p.targets) for n, p in same.items()}
+        )
+        for k in (1, 2)
+    ]
+    found = audit(one, original=one, reference=others, **FAST)
+    assert found.verdict(LEAKAGE).answer == "inconclusive"
+    assert found.verdict(BEHAVIOUR).answer == "inconclusive"
 
 
 def test_every_finding_is_complete_and_every_verdict_rests_on_findings():

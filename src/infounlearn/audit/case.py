@@ -36,12 +36,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Case:
-    """The audited model beside the original and the retrained references, all aligned."""
+    """The audited model beside the original and the retrained references, all aligned.
+
+    ``copies`` counts references that were left out because they repeat another one.
+    """
 
     audited: Outputs
     original: Outputs | None
     references: tuple[Outputs, ...]
     settings: Settings
+    copies: int = 0
 
     @property
     def task(self) -> Task:

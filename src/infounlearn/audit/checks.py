@@ -60,6 +60,13 @@ def check_outputs(outputs: Outputs, problems: Problems) -> None:
         )
         if known:
             check_set(part, outputs.task, f"{owner}, {name}", problems)
+    grouped = {name for name, part in outputs.sets.items() if part.groups is not None}
+    problems.require(
+        not grouped or grouped == set(outputs.sets),
+        f"{owner}: only {', '.join(sorted(grouped))} carry groups",
+        why="records are compared within groups, so groups would be matched with class labels",
+        fix="give groups to every set, or to none",
+    )
     shapes = {part.outputs.shape[1:] for part in outputs.sets.values()}
     problems.require(
         len(shapes) <= 1,
@@ -119,6 +126,48 @@ def check_set(part: OutputSet, task: str, where: str, problems: Problems) -> Non
         )
 
 
+def distinct(models: Sequence[Outputs]) -> list[Outputs]:
+    """The models without copies: outputs of the same weights tell no spread, however often given.
+
+    Copies differ by no more than 1e-4 standard deviations of the outputs anywhere: the arithmetic
+    of another device, not another training.
+    """
+    kept: list[Outputs] = []
+    for one in models:
+        if not any(are_copies(one, other) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def are_copies(one: Outputs, other: Outputs, tolerance: float = 1e-4) -> bool:
+    """Whether two aligned models show the same outputs on every set that both have."""
+    return all(
+        float(np.abs(part.outputs - other[name].outputs).max())
+        <= tolerance * float(part.outputs.std())
+        for name, part in one.sets.items()
+        if name in other.sets
+    )
+
+
+def check_references(
+    audited: Outputs, original: Outputs | None, references: Sequence[Outputs], problems: Problems
+) -> None:
+    """Collect references that cannot be retrained models beside the audited one."""
+    for one in references:
+        problems.require(
+            original is None or not are_copies(one, original, 0.0),
+            f"reference {one.name!r} shows exactly the outputs of the original model",
+            why="the original was trained on the forget set",
+            fix="pass models retrained without it",
+        )
+        problems.require(
+            not are_copies(one, audited, 0.0),
+            f"reference {one.name!r} shows exactly the outputs of the audited model",
+            why="a model is no evidence about itself",
+            fix="pass other retrained models",
+        )
+
+
 def check_aligned(models: Sequence[Outputs], problems: Problems) -> None:
     """Collect every way in which models were not shown the same records."""
     for first, other in pairwise(models):
@@ -136,12 +185,17 @@ def check_aligned(models: Sequence[Outputs], problems: Problems) -> None:
                 )
                 continue
             a, b = first[name], other[name]
-            same = a.outputs.shape == b.outputs.shape and np.array_equal(a.targets, b.targets)
+            same = (
+                a.outputs.shape == b.outputs.shape
+                and np.array_equal(a.targets, b.targets)
+                and (a.groups is None) == (b.groups is None)
+                and (a.groups is None or b.groups is None or np.array_equal(a.groups, b.groups))
+            )
             hashes = {one.hashes[name] for one in (first, other) if name in one.hashes}
             problems.require(
                 same and len(hashes) <= 1,
                 f"{pair} were not shown the same {name} records",
-                why="number, targets, order or SHA-256 differ",
+                why="number, targets, groups, order or SHA-256 differ",
                 fix="collect the outputs of all models on the same records in the same order",
             )
     for one in models:

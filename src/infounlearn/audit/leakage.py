@@ -24,8 +24,9 @@ LEVELS = {
 
 FRESH = (
     "held-out records are independent draws from the population, given the class",
-    "they were used neither for training, unlearning, stopping nor to fix the bins",
-    "the forget records are enumerated: the claim is about them alone",
+    "they were used neither for training, unlearning, stopping, choosing among models nor to fix "
+    "the bins",
+    "the forget records are enumerated: the claim is about those whose class is held out, alone",
 )
 
 
@@ -58,6 +59,11 @@ def leakage_findings(
         findings += _information(case, members, nulls, level)
     findings += _attack(case, members, nulls)
     return findings
+
+
+def tests(case: Case) -> int:
+    """Number of tests that the verdict on leakage shares its level among."""
+    return 4 if case.task == "classification" else 3
 
 
 def operating_point(member: Membership, rate: float) -> tuple[float, int, int]:
@@ -136,9 +142,19 @@ def _attack(case: Case, members: list[Membership], nulls: list[dict[str, Null]])
             **common,
         ),
         Finding(
+            name="leakage/ends",
+            title="Excess of forget records at one end of the ranking, within classes",
+            **case.spread([member.ends() for member in members]),
+            unit="",
+            null=nulls[0]["ends"],
+            note="Mean Savage score minus one, which a few memorised records raise where the AUC "
+            "hardly moves. Negative: of the low end. The null is that of its size.",
+            n=common["n"],
+        ),
+        Finding(
             name="leakage/detectable_auc",
             title="Smallest AUC this audit finds with 80 % probability",
-            value=first.detectable_area((1 - confidence) / 2),
+            value=first.detectable_area((1 - confidence) / tests(case)),
             unit="AUC",
             kind="exact",
             note="Closer to 0.5 than this, an attack may go unseen at these sample sizes.",

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special, stats
 
 from infounlearn.audit.case import Settings
-from infounlearn.audit.permute import subset_sums, summarise
+from infounlearn.audit.permute import end_scores, subset_sums, summarise
 from infounlearn.audit.readings import (
     bin_source,
     member_score,
@@ -64,6 +64,18 @@ class Membership:
         """AUC of the member score within classes: mean place of forget among held-out records."""
         return float(sum(w * above.mean() for w, (above, _) in self._placed()))
 
+    def ends(self) -> float:
+        """Excess of forget records at the ends of the ranking, within classes, by Savage scores.
+
+        That of the end where it is larger: positive at the top, where a few memorised records would
+        be, negative at the bottom.
+        """
+        excess = np.zeros(2)
+        for share, (f, h) in zip(self.shares, self.classes, strict=True):
+            both = np.concatenate([self.scores[0][f], self.scores[1][h]])
+            excess += share * end_scores(both)[: len(f)].mean(axis=0)
+        return float(excess[0] if excess[0] >= excess[1] else -excess[1])
+
     def area_interval(self, confidence: float) -> tuple[float, float]:
         """DeLong's variance, summed over classes and read as a Wilson interval.
 
@@ -107,18 +119,20 @@ class Membership:
         return self.scores[0][np.concatenate([forget for forget, _ in self.classes])]
 
     def nulls(self, settings: Settings) -> dict[str, Null]:
-        """Permutation nulls of every level and of "area", shuffled within classes.
+        """Permutation nulls of every level, of "area" and of "ends", shuffled within classes.
 
-        All read the same shuffles. The area's p-value is two-sided about one half.
+        All read the same shuffles. The area's p-value is two-sided about one half; the null of the
+        ends is that of the size of the excess, at whichever end.
         """
         rng = settings.generator(stream=2)
         draws = settings.permutations
         shuffled = {level: np.zeros(draws) for level in self.tables}
-        areas = np.zeros(draws)
+        areas, excess = np.zeros(draws), np.zeros((draws, 2))
         for share, (f, h) in zip(self.shares, self.classes, strict=True):
-            ranks = stats.rankdata(np.concatenate([self.scores[0][f], self.scores[1][h]]))
+            both = np.concatenate([self.scores[0][f], self.scores[1][h]])
+            ranks = stats.rankdata(both)
             blocks = [np.concatenate([a[f], b[h]]) for a, b in self.tables.values()]
-            rows = np.concatenate([*blocks, ranks[:, None]], axis=1)
+            rows = np.concatenate([*blocks, end_scores(both), ranks[:, None]], axis=1)
             sums = subset_sums(rows, len(f), draws, rng)
             rest = rows.sum(axis=0) - sums
             start = 0
@@ -128,10 +142,12 @@ class Membership:
                 laws = np.stack([sums[:, part] / len(f), rest[:, part] / len(h)], axis=1)
                 # Sums may round to just below zero where an outcome never occurs.
                 shuffled[level] += share * information_of_laws(np.maximum(laws, 0), BALANCED)
+            excess += share * sums[:, -3:-1] / len(f)
             wins = sums[:, -1] - len(f) * (len(f) + 1) / 2
             areas += share * wins / (len(f) * len(h))
         found = {level: summarise(self.information(level), v) for level, v in shuffled.items()}
-        found["area"] = summarise(self.area(), areas, two_sided_about=0.5)
+        found["area"] = summarise(self.area(), areas, two_sided_about=0.5, rounding=1e-12)
+        found["ends"] = summarise(abs(self.ends()), excess.max(axis=1), rounding=1e-12)
         return found
 
     def _placed(self) -> list[tuple[float, tuple[np.ndarray, np.ndarray]]]:

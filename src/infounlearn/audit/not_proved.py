@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from scipy import special
+
 from infounlearn.audit.case import Case
 from infounlearn.audit.membership import Membership
 from infounlearn.interface import Finding
@@ -34,7 +38,21 @@ NOT_REJECTED = (
     "Not finding a difference does not prove that there is none: the audit tells which difference "
     "it would have found."
 )
+REFERENCES_LEAK = (
+    "Retrained references tell forget from held-out records themselves: either they were trained "
+    "on forget records, or the two sets come from different populations. Agreement with them "
+    "proves no forgetting."
+)
 PRIVACY = "Nothing here is a guarantee of differential privacy or of legal compliance."
+
+
+def leaking_references(found: Mapping[str, Finding], member: Membership, confidence: float) -> bool:
+    """Whether every reference ranks forget records above held-out ones beyond chance."""
+    area = found.get("leakage/attack_auc")
+    if area is None or not area.retrained:
+        return False
+    reach = float(special.ndtri((1 + confidence) / 2)) * member.null_variance() ** 0.5
+    return min(area.retrained) > 0.5 + reach
 
 
 def not_proved(case: Case, member: Membership, found: dict[str, Finding]) -> tuple[str, ...]:
@@ -49,7 +67,14 @@ def not_proved(case: Case, member: Membership, found: dict[str, Finding]) -> tup
             f"{len(case.references) or 'No'} retrained reference was given: whether the model "
             "behaves like one retrained without the forget set is unknown."
         )
-    elif len(case.references) < 5:
+    if case.copies:
+        told.append(
+            f"{case.copies} of the references given repeat the outputs of another one and were "
+            "left out: copies are not repetitions."
+        )
+    if leaking_references(found, member, case.settings.confidence):
+        told.append(REFERENCES_LEAK)
+    if 2 <= len(case.references) < 5:
         told.append(
             f"{len(case.references)} retrained references tell their own spread only roughly; "
             "five or more are better."

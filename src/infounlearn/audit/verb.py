@@ -12,7 +12,7 @@ from torch import nn
 
 from infounlearn.audit.bounds import bound_findings
 from infounlearn.audit.case import Case, Settings
-from infounlearn.audit.checks import check_aligned, check_outputs
+from infounlearn.audit.checks import check_aligned, check_outputs, check_references, distinct
 from infounlearn.audit.collect import collect_many
 from infounlearn.audit.curves import curves
 from infounlearn.audit.files import load_outputs
@@ -64,6 +64,7 @@ def audit(
         validation: unaudited records on which score bins are fixed; the retain set by default.
         original: the model before unlearning.
         reference: models retrained without the forget set; two or more to know their spread.
+            Copies of one model count once.
         name: how the report calls the audited model; "unlearned" for a live one.
         confidence: level of intervals, certified bounds and tests.
         seed: of the permutations.
@@ -78,8 +79,8 @@ def audit(
 
     Raises:
         InputError: sets missing, empty or overlapping (by SHA-256), outputs that are not finite or
-            misshapen, labels out of range, models shown different records, unreadable files,
-            settings out of range.
+            misshapen, labels out of range, models shown different records, a reference that is
+            the original or the audited model, unreadable files, settings out of range.
 
     References:
         Xu & Strohmer (2025), arXiv:2502.05684, for marginal unlearning; the audit is this
@@ -101,10 +102,13 @@ def audit(
     if name is not None:
         outputs[0] = replace(outputs[0], name=name)
     first = 1 if original is None else 2
-    case = Case(
-        outputs[0], None if original is None else outputs[1], tuple(outputs[first:]), settings
-    )
-    return audit_case(case)
+    before, given_references = None if original is None else outputs[1], outputs[first:]
+    problems = Problems("audit")
+    check_references(outputs[0], before, given_references, problems)
+    problems.raise_if_any()
+    references = tuple(distinct(given_references))
+    copies = len(given_references) - len(references)
+    return audit_case(Case(outputs[0], before, references, settings, copies))
 
 
 def audit_case(case: Case) -> Audit:

@@ -3,22 +3,26 @@
 Retrained references vary among themselves. Where a number of theirs is compared, they *reach* from
 their smallest value less their width to their largest plus their width: with K = 5 about 3.5
 standard deviations, so that one more retrained model lies inside nearly always, with K = 2 in about
-two cases of three. Utilities are also allowed what single records change between references.
+two cases of three. Inside, the answer is "forgotten"; outside, a model is accused only where one
+more retrained model would hardly ever be (Student's prediction from K values), and what lies
+between is inconclusive. Utilities are also allowed what single records change between references.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 
 from scipy import special
 
 from infounlearn.audit.case import Case
+from infounlearn.audit.leakage_verdict import LEAKAGE, leakage_verdict
 from infounlearn.audit.membership import Membership
+from infounlearn.audit.reach import predicted, reach
 from infounlearn.audit.retrain_gap import distance_name, flip_spread, gap_sets
 from infounlearn.audit.utility import utility_name
 from infounlearn.interface import Answer, Finding, Null, Verdict
 
-LEAKAGE = "Can forget records be told from held-out records?"
 BEHAVIOUR = "Does the model behave like one retrained without the forget set?"
 MARGINAL = "Does the marginal information match that of a retrained model?"
 UTILITY = "Is utility kept?"
@@ -41,11 +45,8 @@ UTILITY_LIMIT = 0.005
 ERROR_LIMIT = 0.05
 """The same for the mean squared error of a regressor, relative."""
 
-POWERLESS = 0.7
-"""An audit whose smallest detectable AUC exceeds this has too few records to say "forgotten"."""
-
-COVERAGE = 0.95
-"""Share of forget records that must have held-out records of their class."""
+WIDEST_RATIO = 1.0
+"""Half width of the ratio's interval beyond which no ratio is called that of retraining."""
 
 Found = Mapping[str, Finding]
 
@@ -62,67 +63,11 @@ def verdicts(
         nulls: its permutation nulls.
     """
     return (
-        _leakage(case, found, member, nulls),
+        leakage_verdict(case, found, member, nulls),
         _behaviour(case, found),
-        _marginal(found),
+        _marginal(case, found),
         _utility(case, found),
     )
-
-
-def reach(values: Sequence[float]) -> tuple[float, float]:
-    """Where one more value like these is expected: their range, widened by itself."""
-    low, high = min(values), max(values)
-    return low - (high - low), high + (high - low)
-
-
-def _leakage(case: Case, found: Found, member: Membership, nulls: Mapping[str, Null]) -> Verdict:
-    names = ("leakage/attack_auc", "leakage/score_information", "leakage/detectable_auc")
-    if member.covered < COVERAGE:
-        reason = (
-            f"Only {member.covered:.1%} of the forget records have held-out records of their class:"
-            " add held-out records of every class of the forget set."
-        )
-        return Verdict(LEAKAGE, "inconclusive", reason, ("leakage/covered_share",))
-    area, score = found[names[0]], found[names[1]]
-    smallest = found[names[2]].value or 1.0
-    auc, level = area.value or 0.0, (1 - case.settings.confidence) / 2
-    interval = area.interval or (0.0, 1.0)
-    p_area, p_score = nulls["area"].p_value, nulls["score"].p_value
-    told = (
-        f"AUC {auc:.3f} [{interval[0]:.3f}, {interval[1]:.3f}] (p {p_area:.3g}), score information "
-        f"{score.value:.4f} nats against a null mean of {nulls['score'].mean:.4f} (p {p_score:.3g})"
-    )
-    by_area, by_score = p_area <= level, p_score <= level
-    beside = ""
-    if area.retrained:
-        low, high = reach(area.retrained)
-        top = reach(score.retrained)[1]
-        beside = (
-            f"; retrained models show AUC {min(area.retrained):.3f} to {max(area.retrained):.3f}"
-            f" and up to {max(score.retrained):.4f} nats"
-        )
-        by_area = by_area and not low <= auc <= high
-        by_score = by_score and (score.value or 0.0) > top
-    if by_area or by_score:
-        # Judged against the retrained models where there are any, else against a fair coin.
-        middle = sum(area.retrained) / len(area.retrained) if area.retrained else 0.5
-        if by_area and auc < middle and auc < 0.5:
-            reason = f"Forget records look less trained on than held-out ones: {told}{beside}."
-            return Verdict(LEAKAGE, "over-forgotten", reason, names)
-        if by_area and auc < middle:
-            by_area = False  # nearer to a fair coin than retraining: nothing to attack
-    if by_area or by_score:
-        reason = f"Forget records still stand out from held-out ones: {told}{beside}."
-        return Verdict(LEAKAGE, "not forgotten", reason, names)
-    power = f"at these sizes an AUC of {smallest:.3f} would be found with 80 % probability"
-    if smallest > POWERLESS:
-        reason = f"Too few records: {power}; measured {told}{beside}."
-        return Verdict(LEAKAGE, "inconclusive", reason, names)
-    same = "are not told apart"
-    if min(p_area, p_score) <= level:
-        same = "differ, but no more than for retrained models"
-    reason = f"Forget and held-out records {same}: {told}{beside}; {power}."
-    return Verdict(LEAKAGE, "forgotten", reason, names)
 
 
 def _behaviour(case: Case, found: Found) -> Verdict:
@@ -154,8 +99,20 @@ def _behaviour(case: Case, found: Found) -> Verdict:
         f"{min(utility.retrained):.4g} to {max(utility.retrained):.4g} "
         f"(allowed {low:.4g} to {high:.4g}); {count} references"
     )
+    start, end = ratio.interval or (0.0, math.inf)
     if value <= allowed and low <= shown <= high:
+        if end - value > WIDEST_RATIO:
+            reason = f"{told}: too few forget records to know the ratio better than ± 1."
+            return Verdict(BEHAVIOUR, "inconclusive", reason, names)
         return Verdict(BEHAVIOUR, "forgotten", told + ".", names)
+    # A truly retrained model must rarely be accused: few records or few references leave room.
+    room = max(
+        predicted(utility.retrained, case.settings.confidence),
+        _deviations(case) * flip_spread(case, "forget", unseen=2),
+    )
+    if start <= allowed and min(low, mean - room) <= shown <= max(high, mean + room):
+        reason = f"{told}: outside, but no farther than so few records and references leave open."
+        return Verdict(BEHAVIOUR, "inconclusive", reason, names)
     worse = shown < low if case.task == "classification" else shown > high
     if worse:
         reason = f"{told}: worse on the forget set than retraining makes it."
@@ -163,7 +120,7 @@ def _behaviour(case: Case, found: Found) -> Verdict:
     return Verdict(BEHAVIOUR, "not forgotten", told + ".", names)
 
 
-def _marginal(found: Found) -> Verdict:
+def _marginal(case: Case, found: Found) -> Verdict:
     name = "marginal/information"
     names = tuple(n for n in (name, "marginal/original_information") if n in found)
     now, before = found[name], found.get("marginal/original_information")
@@ -188,6 +145,13 @@ def _marginal(found: Found) -> Verdict:
     told += f", retrained {min(now.retrained):.3g} to {max(now.retrained):.3g}"
     if low <= value <= high:
         return Verdict(MARGINAL, "forgotten", f"As in retrained models: {told}.", names)
+    mean = sum(now.retrained) / len(now.retrained)
+    if abs(value - mean) <= predicted(now.retrained, case.settings.confidence):
+        reason = (
+            f"Outside the retrained models, but no farther than {len(now.retrained)} of them leave "
+            f"open: {told}; give five or more."
+        )
+        return Verdict(MARGINAL, "inconclusive", reason, names)
     # Seen from where the original stood: on the same side it has not come far enough, on the
     # other side it went past the retrained models.
     same_side = now.original is not None and (
