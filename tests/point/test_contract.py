@@ -321,3 +321,23 @@ def test_held_out_rows_carry_no_gradient(name):
     go(OBJECTIVES[name], **given)
     assert given["forget"][0].grad.any()
     assert not given["holdout"][0].grad.any()
+
+
+def test_progress_is_shown_on_standard_error_and_changes_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    rows = []
+    shown = go(OBJECTIVES["score"], progress=True, on_evaluation=rows.append)
+    silent = go(OBJECTIVES["score"])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "12/12 steps" in captured.err
+    assert "gamma 2" in captured.err
+    assert [row["step"] for row in rows] == [12]
+    assert same(shown.model, silent.model)
+
+
+def test_rows_are_handed_out_as_copies():
+    def spoil(row):
+        row.clear()
+
+    assert go(None, on_evaluation=spoil).history[-1]["step"] == 12

@@ -93,6 +93,11 @@ def go(objective: Any = None, model: nn.Module = TRAINED, /, **more: Any) -> Unl
     return unlearn(model, **options)
 
 
+def amsgrad(parameters: Any, lr: float) -> torch.optim.Optimizer:
+    """An optimizer of one's own."""
+    return torch.optim.Adam(parameters, lr=lr, amsgrad=True)
+
+
 def weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
 

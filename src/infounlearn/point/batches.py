@@ -121,7 +121,7 @@ class RecordSet:
         one = copy.copy(self)
         one.name, one._index = name, self._index[positions]
         one._targets = self.targets[positions]
-        one._hashes = [self.hashes[int(position)] for position in positions]
+        one._hashes = [self.hashes[position] for position in positions.tolist()]
         return one
 
     @property

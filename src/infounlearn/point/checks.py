@@ -14,6 +14,8 @@ from infounlearn.point.restart import Restart
 from infounlearn.point.schedule import Schedule
 from infounlearn.point.utility import Loss, Utility
 
+_OF_A_STOP = ("check", "reason", "needs_holdout", "keeps")
+
 
 def check_settings(
     problems: Problems,
@@ -42,7 +44,7 @@ def check_settings(
             value.check(problems)
     for one in stops:
         if problems.require(
-            hasattr(one, "reason") and not isinstance(one, type),
+            all(hasattr(one, part) for part in _OF_A_STOP) and not isinstance(one, type),
             f"stop is {one!r}",
             fix="pass Calibrated(), Steps(n), another stop, several of them, or 'auto'",
         ):
