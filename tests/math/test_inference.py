@@ -326,3 +326,14 @@ def test_sixty_thousand_rows_of_sixteen_bins_are_fast() -> None:
 def test_bad_input_is_named(call, says: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=says):
         call()
+
+
+def test_a_constant_interface_has_no_information_to_test() -> None:
+    """What is left is rounding, of which no shuffle may be called rarer than another."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(20, 300))
+        rows = np.tile(rng.dirichlet(np.ones(rng.integers(2, 12))), (n, 1))
+        z = (np.arange(n) < rng.integers(2, n // 2)).astype(int)
+        null = information_null(rows, z, prior=(0.5, 0.5), permutations=19, seed=seed)
+        assert null.p_value == 1.0

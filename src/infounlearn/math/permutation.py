@@ -30,6 +30,10 @@ CHUNK = 1 << 22
 """Numbers held at once while shuffling kernels (32 MiB)."""
 
 
+NOTHING = 1e-20
+"""Nats below which information is the square of rounding: then every shuffle ties."""
+
+
 def permutation_null(
     statistic: Callable[[np.ndarray], float],
     z: object,
@@ -140,7 +144,7 @@ def information_null(
         fix="merge strata, or leave prior out to use the shares within each",
     )
     problems.raise_if_any()
-    return _summary(observed / weight, values / weight)
+    return _summary(observed / weight, values / weight, rounding=NOTHING)
 
 
 def _shuffled_laws(
@@ -192,10 +196,10 @@ def _read_strata(
     return read_groups(problems, name, strata, length)
 
 
-def _summary(observed: float, values: np.ndarray) -> Null:
+def _summary(observed: float, values: np.ndarray, rounding: float = 0.0) -> Null:
     # A shuffle that reproduces the observed table must count as a tie although its sums were
     # added up in another order.
-    reached = values >= observed - 1e-9 * abs(observed)
+    reached = values >= observed - 1e-9 * abs(observed) - rounding
     return Null(
         mean=float(values.mean()),
         quantile95=float(np.quantile(values, 0.95)),
