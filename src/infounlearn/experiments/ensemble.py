@@ -12,9 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -31,6 +29,7 @@ from infounlearn.experiments import networks, recipe
 from infounlearn.experiments.cases import Case
 from infounlearn.experiments.networks import Factory
 from infounlearn.experiments.recipe import Recipe, TrainedModel, one_thread, train
+from infounlearn.files import check_folder, write_atomically
 
 Kind = Literal["original", "retrained"]
 
@@ -77,7 +76,7 @@ def trained(
         fix="pass one or more seeds, none negative",
     )
     problems.require(workers >= 1, f"workers is {workers}", fix="pass 1 or more")
-    folder = None if cache_dir is None else _writable(Path(cache_dir), problems)
+    folder = None if cache_dir is None else _checked(Path(cache_dir), problems)
     problems.raise_if_any()
     records = case.train if kind == "original" else case.retain
     keys = cache_keys(case.factory, records, case.recipe, kind, wanted) if folder else {}
@@ -177,14 +176,11 @@ def _train_one(job: tuple[int, Factory, Records, Recipe, int]) -> tuple[int, Tra
         return seed, train(factory, records, how, own_seed)
 
 
-def _writable(folder: Path, problems: Problems) -> Path:
-    """Create ``folder`` and try to write there, before hours of training."""
-    try:
+def _checked(folder: Path, problems: Problems) -> Path:
+    """Try to write to ``folder`` before hours of training, and create it."""
+    check_folder(folder, "cache_dir", problems)
+    if not problems.found:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        problems.add(f"cache_dir cannot be written: {error}", fix="choose another folder or None")
     return folder
 
 
@@ -199,18 +195,8 @@ def _store(path: Path, key: str, result: TrainedModel) -> None:
         "seconds": result.seconds,
         "rows_backward": result.rows_backward,
     }
-    _replace(path.with_name(path.name + ".safetensors"), weights)
-    _replace(path.with_name(path.name + ".json"), json.dumps(facts, indent=2).encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    write_atomically(path.with_name(path.name + ".safetensors"), weights)
+    write_atomically(path.with_name(path.name + ".json"), json.dumps(facts, indent=2).encode())
 
 
 def _load(path: Path, key: str, factory: Factory, seed: int) -> TrainedModel | None:

@@ -16,9 +16,9 @@ from infounlearn.audit import audit, collect_outputs
 from infounlearn.errors import InputError, Problems
 from infounlearn.experiments.recipe import one_thread
 from infounlearn.experiments.subject import Silence, Subject, Watch
+from infounlearn.files import write_atomically
 from infounlearn.interface import Audit, Outputs, Record
 from infounlearn.point import BlindSpotWarning, Unlearned, unlearn
-from infounlearn.point.checkpoint import write_atomically
 from infounlearn.provenance import provenance
 from infounlearn.report import check_folder, write_report
 

@@ -7,9 +7,6 @@ Orders and random numbers are functions of the seed and the step (see
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from infounlearn.errors import InputError, Problems
+from infounlearn.errors import InputError
+from infounlearn.files import write_atomically
 
 FILE = "checkpoint.safetensors"
 
@@ -31,16 +29,6 @@ class Progress:
     best: dict[str, Tensor]
     optimizer: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by a file that is complete, or leave it as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def weights_bytes(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
@@ -106,34 +94,3 @@ def load_checkpoint(folder: Path, fingerprint: str) -> Progress | None:
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
     """A copy of all weights and buffers."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def writable_folder(folder: str | os.PathLike[str], where: str, argument: str) -> Path:
-    """Create ``folder`` and try to write there.
-
-    Raises:
-        InputError: it cannot be created or written.
-    """
-    problems, path = Problems(where), Path(folder)
-    check_folder(path, argument, problems)
-    problems.raise_if_any()
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def check_folder(folder: str | os.PathLike[str], argument: str, problems: Problems) -> None:
-    """Collect why ``folder`` cannot be created or written; leaves no trace."""
-    path = Path(folder)
-    made = [place for place in (path, *path.parents) if not place.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        problems.add(
-            f"{argument} {str(path)!r} cannot be written ({error})", fix="choose another folder"
-        )
-    finally:
-        for place in made:
-            with suppress(OSError):
-                place.rmdir()

@@ -12,12 +12,7 @@ from torch import Tensor, nn
 
 from infounlearn.errors import DivergenceError
 from infounlearn.point.batches import join, own_randomness, seed_step, stream_seed
-from infounlearn.point.checkpoint import (
-    Progress,
-    load_checkpoint,
-    save_checkpoint,
-    snapshot,
-)
+from infounlearn.point.checkpoint import Progress, load_checkpoint, save_checkpoint, snapshot
 from infounlearn.point.evaluation import Evaluator, Sets, figures, forward
 from infounlearn.point.objective import Look, Penalty, Shown, Step
 from infounlearn.point.processes import Processes

@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import nn
 
+from infounlearn.files import writable_folder, write_atomically
 from infounlearn.interface import RunSummary
-from infounlearn.point.checkpoint import snapshot, weights_bytes, writable_folder, write_atomically
+from infounlearn.point.checkpoint import snapshot, weights_bytes
 
 
 @dataclass(frozen=True, eq=False)

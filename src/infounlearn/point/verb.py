@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from infounlearn.errors import Problems
+from infounlearn.files import check_folder, writable_folder
 from infounlearn.interface import RunSummary
 from infounlearn.point.batches import stream_seed
-from infounlearn.point.checkpoint import check_folder, writable_folder
 from infounlearn.point.checks import check_settings
 from infounlearn.point.engine import Job, OnEvaluation, run
 from infounlearn.point.evaluation import Evaluator, figures

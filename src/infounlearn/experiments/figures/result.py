@@ -10,16 +10,14 @@ import csv
 import hashlib
 import io
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infounlearn import __version__
+from infounlearn import __version__, files
 from infounlearn.errors import Problems
 
 if TYPE_CHECKING:
@@ -79,13 +77,9 @@ def check_folder(out: Path, seed: int) -> None:
     """
     problems = Problems("figure")
     problems.require(seed >= 0, f"seed is {seed}", fix="pass 0 or more")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        problems.add(f"{out} cannot be written: {error}", fix="choose another folder")
+    files.check_folder(out, "out", problems)
     problems.raise_if_any()
+    out.mkdir(parents=True, exist_ok=True)
 
 
 def write(story: Story, drawing: Figure, out: Path) -> FigureResult:
@@ -116,9 +110,9 @@ def write(story: Story, drawing: Figure, out: Path) -> FigureResult:
     }
     contents[f"{stem}.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
     for name, content in contents.items():
-        _replace(out / name, content)
-    files = tuple(out / name for name in contents)
-    return FigureResult(files, tuple(tuple(row) for row in story.table), tuple(story.notes))
+        files.write_atomically(out / name, content)
+    written = tuple(out / name for name in contents)
+    return FigureResult(written, tuple(tuple(row) for row in story.table), tuple(story.notes))
 
 
 def as_text(table: Sequence[Sequence[str]]) -> str:
@@ -150,14 +144,3 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
         for row in rows
     )
     return text.getvalue().encode()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write ``path`` in one atomic step."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
