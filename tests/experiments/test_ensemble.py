@@ -216,7 +216,7 @@ def test_bad_requests_come_back_at_once(tmp_path: Path) -> None:
         trained(CASE, "other", (), workers=0)  # type: ignore[arg-type]
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    with pytest.raises(InputError, match="cache_dir .* cannot be written"):
+    with pytest.raises(InputError, match=r"cache_dir .* cannot be written"):
         trained(CASE, "retrained", cache_dir=blocked / "below")
 
 
