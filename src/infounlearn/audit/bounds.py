@@ -2,7 +2,7 @@
 
 Every finding pairs the exact value on these records with the bound that the information alone
 implies, so that a reader sees both what is known and how much the information says by itself.
-Analogues of statements in Xu & Strohmer 2025, arXiv:2502.05684; our proofs: docs/math.
+Analogues of statements in Xu & Strohmer 2025, arXiv:2502.05684; our proofs: docs/proofs.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The certified upper bound for class-conditional leakage: forget enumerated, held-out fresh.
 
-Theorem (our proof: docs/math, stratified form of the upper bound). Let class c have share w_c, the
+Theorem (our proof: docs/proofs.md, section 1). Let class c have share w_c, the
 forget records be enumerated, n_c held-out records per class be independent draws, and the release
 kernels be fixed beforehand. With n_eff = min_c n_c/(w_c π_H), and Î the class-conditional plug-in,
 the bound U(Î, n_eff) of :func:`infounlearn.math.upper_bounds.information_upper_bound` holds for

@@ -81,7 +81,7 @@ def certify_information(
         InputError: real-valued scores (no finite sample can certify those), rows that are not
             probabilities, absent groups, or a setting out of range; all problems at once.
     References:
-        Our proof: docs/math. The information is that of Xu & Strohmer 2025, arXiv:2502.05684.
+        Our proof: docs/proofs.md. The information is that of Xu & Strohmer 2025, arXiv:2502.05684.
     """
     problems = Problems("certify_information")
     rows = read_outcomes(problems, outcomes, num_outcomes, kind)

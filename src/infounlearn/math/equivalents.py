@@ -12,7 +12,7 @@ which is why :func:`tpr_at_fpr_bound` belongs beside every quoted I.
 
 Sources: Pinsker (1964), Fano (1961), Hellman & Raviv (1970), Lin (1991), Majani & Rumsey (1991);
 the drift, ceiling and anchor forms are our analogues of Xu & Strohmer 2025 (arXiv:2502.05684),
-proved in docs/math.
+proved in docs/proofs.md.
 """
 
 from __future__ import annotations

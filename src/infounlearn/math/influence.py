@@ -5,7 +5,8 @@ P = (1-α) P_r + α P_u comes from F, and Q = P_r. The outcome f is ε-marginall
 I(f; Z) <= ε between P (Z = 0) and Q (Z = 1) under a declared prior.
 
 All statements are about the mean law over a set of records, none about a single record, and only
-about the audited outcome. Analogues of Xu & Strohmer 2025 (arXiv:2502.05684); proofs in docs/math.
+about the audited outcome. Analogues of Xu & Strohmer 2025 (arXiv:2502.05684); our proofs:
+docs/proofs.md.
 """
 
 from __future__ import annotations

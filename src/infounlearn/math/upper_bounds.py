@@ -1,8 +1,8 @@
 """Certified upper bound on I(Y; Z) from a finite sample, for any finite outcome.
 
-Theorem (our proof: docs/math). Let n_z draws per group be independent, groups independent, π the
-declared prior, n_eff = min_z n_z/π_z, b = 1/π_min, L = ln(1/α) and λ in (0, 1) fixed before the
-audit sample is seen. With probability at least 1 - α,
+Theorem (our proof: docs/proofs.md). Let n_z draws per group be independent, groups independent,
+π the declared prior, n_eff = min_z n_z/π_z, b = 1/π_min, L = ln(1/α) and λ in (0, 1) fixed before
+the audit sample is seen. With probability at least 1 - α,
 
     I <= U = φ_λ(b) (1 - exp(-λc)) / λ,     c = Î + L / (λ n_eff),
     φ_λ(b) = λ (b ln b - b + 1) / ((1 - λ) b + λ - b^(1-λ)),
