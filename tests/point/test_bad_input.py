@@ -82,6 +82,11 @@ CASES = {
         {"retain": joined(WORLD.retain, first(WORLD.forget, 3))},
         "3 record(s) are in both forget and retain",
     ),
+    "overlap under another type of label": (
+        {"forget": (WORLD.forget[0], WORLD.forget[1].int()),
+         "retain": joined(WORLD.retain, first(WORLD.forget, 3))},
+        "3 record(s) are in both forget and retain",
+    ),
     "held out and kept": (
         {"holdout": joined(WORLD.holdout, first(WORLD.retain, 2))},
         "2 record(s) are in both retain and holdout",

@@ -144,6 +144,22 @@ def test_global_generators_stand_still_and_transforms_follow_the_seed(name):
     assert not same(first.model, go(objective(name), dropping, restart=Restart(0.9, 0.1)).model)
 
 
+def test_transforms_are_new_in_each_epoch_and_the_same_at_each_look():
+    shown = {True: [], False: []}
+
+    def watch(module, inputs):
+        shown[module.training].append(inputs[0].detach().clone())
+
+    model = copy.deepcopy(TRAINED)
+    model.register_forward_pre_hook(watch)
+    go(None, model, **{k: Jitter(v) for k, v in WORLD.given().items()}, evaluations_per_epoch=2)
+    trained = torch.cat(shown[True])
+    assert len(trained.unique(dim=0)) == len(trained) == 2 * 192
+    looks = [part for part in shown[False] if len(part) == 192]
+    assert len(looks) == 5
+    assert all(torch.equal(part, looks[0]) for part in looks)
+
+
 @EVERY
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_frozen_weights_stay_under_decay_momentum_and_restart(name, optimizer):
@@ -306,6 +322,7 @@ def test_an_unmoved_student_feels_no_fidelity():
 def test_steps_are_of_the_whole_set_where_it_is_smaller_than_a_batch():
     run = go(None, batch_size=1000, epochs=5, evaluations_per_epoch=1)
     assert [row["epoch"] for row in run.history] == [0, 1, 2, 3, 4, 5]
+    assert run.summary.cost["rows_backward"] == 5 * 192
 
 
 def test_odd_batches_and_labels_of_any_integer_type_are_the_same_run():

@@ -39,11 +39,13 @@ class Spare(torch.nn.Module):
         return self.inner(x)
 
 
-def everything() -> dict[str, torch.Tensor]:
-    """Weights, figures and costs of every run, by name."""
+def everything(folder: str | None = None) -> dict[str, torch.Tensor]:
+    """Weights, figures and costs of every run, by name; kept in ``folder`` on the way."""
     found = {}
     for name, (goal, options) in RUNS.items():
         model = Spare() if name == "unused" else MODEL
+        if folder is not None:
+            options = {**options, "checkpoint": f"{folder}/runs/{name}"}
         result = go(goal, model, **{**DOUBLE.given(), **options})
         found |= {f"{name}/weights/{k}": v for k, v in result.model.state_dict().items()}
         figures = [[v for k, v in row.items() if k != "seconds"] for row in result.history[1:]]
@@ -56,7 +58,7 @@ def main(folder: str) -> None:
     import torch.distributed as dist
 
     torch.set_num_threads(1)
-    found = everything()
+    found = everything(folder)
     rank = dist.get_rank()
     # On the main process's clock the budget is long spent: without one clock for all, the other
     # process would train on and wait for ever.

@@ -6,6 +6,7 @@ import copy
 import os
 import warnings as python_warnings
 from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
@@ -102,16 +103,18 @@ def unlearn(
         schedule=schedule, callables={"fresh": fresh, "loss": loss, "on_evaluation": on_evaluation},
         audit_share=audit_share, seed=seed, has_holdout=holdout is not None,
     )  # fmt: skip
-    if checkpoint is not None:
-        check_folder(checkpoint, "checkpoint", problems)
     own = _own_copy(model, device, problems)
+    where = torch.device("cpu") if own is None else _device(own)
+    processes = find_processes(where)
+    # One process alone: several that try and tidy up the same folder get in each other's way.
+    if checkpoint is not None and processes.is_main:
+        check_folder(checkpoint, "checkpoint", problems)
     given = {"forget": forget, "retain": retain, "holdout": holdout}
     rows = loss if callable(loss) else None
     sets = gather(own, given, rows, stops, audit_share, seed, problems)
     problems.raise_if_any()
     assert own is not None  # both: no problems
     assert sets is not None
-    where = _device(own)
 
     started = perf_counter()
     original = copy.deepcopy(own).eval()
@@ -143,12 +146,11 @@ def unlearn(
         "audit_share": audit_share,
         "seed": seed,
     }
-    processes = find_processes(where)
     mark = fingerprint(original, sets, settings)
     processes.require_same(mark, where)
-    folder = None
-    if checkpoint is not None:
-        folder = writable_folder(checkpoint, "unlearn", "checkpoint")
+    folder = None if checkpoint is None else Path(checkpoint)
+    if folder is not None and processes.is_main:
+        folder = writable_folder(folder, "unlearn", "checkpoint")
     job = Job(
         model=own,
         original=original,
