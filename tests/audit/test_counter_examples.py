@@ -68,6 +68,19 @@ def test_a_few_records_at_one_end_are_seen(lift, answer):
     assert lift > 0 or by_score == 0, "bins fixed on retain records are blind at the low end"
 
 
+def test_memorised_records_do_not_hide_behind_destroyed_ones():
+    """Half of the records up, half of them down: the AUC stays where it was."""
+    for seed in range(8):
+        one = model("m", records=seed, model_seed=1)
+        part = one["forget"]
+        logits = part.outputs.copy()
+        logits[np.arange(300), part.targets] += np.where(np.arange(300) % 2, 3, -3)
+        spoiled = replaced(one, forget=logits)
+        assert audit(spoiled, **FAST).verdict(LEAKAGE).answer == "not forgotten"
+        beside = audit(spoiled, reference=retrained(3, records=seed), **FAST)
+        assert beside.verdict(LEAKAGE).answer == "not forgotten"
+
+
 def test_end_scores_are_expected_exponential_order_statistics():
     values = np.random.default_rng(0).normal(size=30)
     found = end_scores(values)

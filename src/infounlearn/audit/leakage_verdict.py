@@ -76,8 +76,12 @@ def leakage_verdict(
         alarms = {key for key in different if _beyond(key, found[asked[key]])}
     # Judged against the retrained models where there are any, else against a fair coin.
     middle = sum(area.retrained) / len(area.retrained) if area.retrained else 0.5
-    fewer = (found[TESTS["ends"]].value or 0.0) < 0
-    if ("area" in alarms and auc < min(middle, 0.5)) or ("ends" in alarms and fewer and auc <= 0.5):
+    top, bottom = member.excess()
+    fewer = ("area" in alarms and auc < min(middle, 0.5)) or (
+        "ends" in alarms and bottom > top and auc <= 0.5
+    )
+    # Where some records look less trained on but others more, these are what matters.
+    if fewer and top <= nulls["ends"].quantile95:
         reason = f"Forget records look less trained on than held-out ones: {told}{beside}."
         return Verdict(LEAKAGE, "over-forgotten", reason, names)
     if "area" in alarms and auc < middle:

@@ -64,17 +64,21 @@ class Membership:
         """AUC of the member score within classes: mean place of forget among held-out records."""
         return float(sum(w * above.mean() for w, (above, _) in self._placed()))
 
-    def ends(self) -> float:
-        """Excess of forget records at the ends of the ranking, within classes, by Savage scores.
+    def excess(self) -> tuple[float, float]:
+        """Excess of forget records at the top and at the bottom of the ranking, within classes.
 
-        That of the end where it is larger: positive at the top, where a few memorised records would
-        be, negative at the bottom.
+        By Savage scores; a few memorised records would be at the top.
         """
-        excess = np.zeros(2)
+        found = np.zeros(2)
         for share, (f, h) in zip(self.shares, self.classes, strict=True):
             both = np.concatenate([self.scores[0][f], self.scores[1][h]])
-            excess += share * end_scores(both)[: len(f)].mean(axis=0)
-        return float(excess[0] if excess[0] >= excess[1] else -excess[1])
+            found += share * end_scores(both)[: len(f)].mean(axis=0)
+        return float(found[0]), float(found[1])
+
+    def ends(self) -> float:
+        """The larger excess: positive at the top, negative at the bottom."""
+        top, bottom = self.excess()
+        return top if top >= bottom else -bottom
 
     def area_interval(self, confidence: float) -> tuple[float, float]:
         """DeLong's variance, summed over classes and read as a Wilson interval.
