@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from infounlearn.audit.case import Case, Settings
-from infounlearn.audit.retrain_gap import flip_spread, measure_gap, retrain_gap_findings
-from infounlearn.audit.utility import hits
+from infounlearn.audit.retrain_gap import measure_gap, retrain_gap_findings
+from infounlearn.audit.utility import flip_spread, hits
 from infounlearn.interface import Outputs, OutputSet
 from tests.audit.worlds import SIZES, model, retrained
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,21 @@ def leakage_findings(
 
 def tests(case: Case) -> int:
     """Number of tests that the verdict on leakage shares its level among."""
-    return 4 if case.task == "classification" else 3
+    return (4 if case.task == "classification" else 3) + bool(case.references)
+
+
+def calibrated(one: Membership, others: list[Membership]) -> Membership:
+    """``one`` with its scores less the mean scores of ``others``, which know each record's ease.
+
+    Where ``one`` is one more retrained model, records of a class stay exchangeable, so permutation
+    tests hold their level; and most of the spread of scores, shared by all models, is gone. An
+    attacker who trains models of the same kind can do so: Watson et al. (2022), arXiv:2111.08440.
+    """
+    forget, holdout = (
+        one.scores[part] - np.mean([other.scores[part] for other in others], axis=0)
+        for part in (0, 1)
+    )
+    return replace(one, scores=(forget, holdout), tables={})
 
 
 def operating_point(member: Membership, rate: float) -> tuple[float, int, int]:
@@ -161,6 +176,30 @@ def _attack(case: Case, members: list[Membership], nulls: list[dict[str, Null]])
             **common,
         ),
     ]
+    references = members[1 if case.original is None else 2 :]
+    if references:
+        found = calibrated(first, references)
+        among = [
+            calibrated(one, references[:k] + references[k + 1 :]).area()
+            for k, one in enumerate(references)
+            if len(references) > 1
+        ]
+        findings.append(
+            Finding(
+                name="leakage/calibrated_auc",
+                title="AUC of the attack that knows how retrained models score each record",
+                value=found.area(),
+                original=calibrated(members[1], references).area() if case.original else None,
+                retrained=tuple(among),
+                unit="AUC",
+                interval=found.area_interval(confidence),
+                null=nulls[0]["calibrated"],
+                ceiling=1.0,
+                note="Scores less the mean score of the retrained models: what is left is memory. "
+                "Each reference is compared with the others. The p-value is two-sided.",
+                **common,
+            )
+        )
     effective = weights.sum() ** 2 / (weights**2).sum()
     for rate, text in LOW_RATES:
         hits = operating_point(first, rate)[1]

@@ -1,4 +1,4 @@
-"""The answer to the first question: four tests of forget against held-out records, and retraining.
+"""The answer to the first question: tests of forget against held-out records, and retraining.
 
 The tests share the level equally, so that a model that shows both sets alike is accused with at
 most probability 1 - confidence. Beside retrained references a test only counts where they do not
@@ -27,9 +27,11 @@ TESTS = {
     "score": "leakage/score_information",
     "label": "leakage/label_information",
     "ends": "leakage/ends",
+    "calibrated": "leakage/calibrated_auc",
 }
 """What the verdict on leakage tests, each at an equal part of the level: a shift of all records,
-any other change of the margin, a change of labels at equal margins, and a few records at one end.
+any other change of the margin, a change of labels at equal margins, a few records at one end, and,
+with references, a shift against what they show of each record.
 The loss is left out: it is a function of the margin."""
 
 COVERAGE = 0.95
@@ -80,6 +82,9 @@ def leakage_verdict(
     fewer = ("area" in alarms and auc < min(middle, 0.5)) or (
         "ends" in alarms and bottom > top and auc <= 0.5
     )
+    if "calibrated" in alarms and (found[TESTS["calibrated"]].value or 0.0) < 0.5:
+        fewer = fewer or auc <= 0.5
+        alarms = alarms - {"calibrated"}  # less than retraining shows: nothing to attack
     # Where some records look less trained on but others more, these are what matters.
     if fewer and top <= nulls["ends"].quantile95:
         reason = f"Forget records look less trained on than held-out ones: {told}{beside}."
@@ -104,6 +109,8 @@ def leakage_verdict(
 def _beyond(key: str, finding: Finding) -> bool:
     """Whether the statistic of a test lies beyond where retrained models reach."""
     value, others = finding.value or 0.0, finding.retrained
+    if key == "calibrated":  # holds its level against the retrained models already
+        return True
     low, high = reach(others)
     if key == "area":
         return not low <= value <= high

@@ -98,22 +98,6 @@ def retrain_gap_findings(case: Case, gaps: dict[str, Gap]) -> list[Finding]:
     return found
 
 
-def flip_spread(case: Case, name: str, unseen: int = 0) -> float:
-    """Standard deviation by which one more retrained model's utility misses the references' mean.
-
-    Estimated from how often single records change their answer between references, as if they did
-    so independently: on few records the spread of a handful of means is easily too small by luck.
-    0 with fewer than two references. ``unseen`` changes of answer more than were seen are allowed
-    for, which on few records is most of the uncertainty.
-    """
-    count = len(case.references)
-    if count < 2:
-        return 0.0
-    each = np.stack([hits(one, name) for one in case.references])
-    variance = (each.var(axis=0, ddof=1).sum() + unseen / count) / each.shape[1] ** 2
-    return float((variance * (1 + 1 / count)) ** 0.5)
-
-
 def gap_sets(case: Case) -> list[str]:
     """Sets on which models are compared: forget, retain and test (held-out where none is given)."""
     return ["forget", "retain", "test" if "test" in case.audited.sets else "holdout"]

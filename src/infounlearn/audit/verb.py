@@ -16,7 +16,7 @@ from infounlearn.audit.checks import check_aligned, check_outputs, check_referen
 from infounlearn.audit.collect import collect_many
 from infounlearn.audit.curves import curves
 from infounlearn.audit.files import load_outputs
-from infounlearn.audit.leakage import leakage_findings
+from infounlearn.audit.leakage import calibrated, leakage_findings
 from infounlearn.audit.marginal import marginal_findings
 from infounlearn.audit.membership import membership
 from infounlearn.audit.not_proved import not_proved
@@ -115,6 +115,9 @@ def audit_case(case: Case) -> Audit:
     """The audit of outputs that are known to be valid and aligned."""
     members = [membership(model, case.settings) for model in case.each()]
     nulls = [member.nulls(case.settings) if member.classes else {} for member in members]
+    references = members[len(members) - len(case.references) :]
+    if references and members[0].classes:
+        nulls[0]["calibrated"] = calibrated(members[0], references).nulls(case.settings)["area"]
     enough = len(case.references) >= 2
     gaps = {name: measure_gap(case, name) for name in gap_sets(case)} if enough else {}
 

@@ -19,8 +19,8 @@ from infounlearn.audit.case import Case
 from infounlearn.audit.leakage_verdict import LEAKAGE, leakage_verdict
 from infounlearn.audit.membership import Membership
 from infounlearn.audit.reach import predicted, reach
-from infounlearn.audit.retrain_gap import distance_name, flip_spread, gap_sets
-from infounlearn.audit.utility import utility_name
+from infounlearn.audit.retrain_gap import distance_name, gap_sets
+from infounlearn.audit.utility import flip_spread, utility_name
 from infounlearn.interface import Answer, Finding, Null, Verdict
 
 BEHAVIOUR = "Does the model behave like one retrained without the forget set?"
