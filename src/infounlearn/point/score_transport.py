@@ -35,7 +35,7 @@ class ScoreTransport:
     docs/method.md.
     """
 
-    gamma: float = 0.12
+    gamma: float = 0.1
     needs_holdout = True
     holdout_in_batch = False
 

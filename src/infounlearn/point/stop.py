@@ -62,7 +62,7 @@ class Calibrated:
     """
 
     tolerance: float | None = None
-    utility_slack: float = 0.0025
+    utility_slack: float = 0.001
     loss_slack: float = 0.01
     patience: int = 2
     needs_holdout = True
