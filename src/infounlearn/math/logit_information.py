@@ -59,6 +59,23 @@ class LogitInformation(torch.autograd.Function):
         return logits, None, None, None, None
 
 
+def information_and_gradient(logits: Tensor, cells: Tensor, design: Design) -> tuple[float, Tensor]:
+    """Value in nats and (n, c) float64 gradient by the logits, without autograd.
+
+    Args:
+        logits: (n, c), any float type.
+        cells: (n,) cell of each row in the design's table.
+        design: how rows become groups.
+    """
+    small = logits.device.type == "cpu" and logits.numel() <= _SMALL
+    if small:
+        value, gradient = _by_numpy(logits, cells, design, True)
+    else:
+        value, gradient = _by_torch(logits, cells, design, None, True)
+    assert gradient is not None  # wanted
+    return value, gradient
+
+
 def _by_numpy(
     logits: Tensor, cells: Tensor, design: Design, wanted: bool
 ) -> tuple[float, Tensor | None]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from infounlearn.errors import DivergenceError
+from infounlearn.point.backward import backward
 from infounlearn.point.batches import join, own_randomness, seed_step, stream_seed
 from infounlearn.point.checkpoint import Progress, load_checkpoint, save_checkpoint, snapshot
 from infounlearn.point.evaluation import Evaluator, Sets, figures, forward
@@ -121,7 +122,8 @@ def _train_step(job: Job, visits: StepRows, optimizer: torch.optim.Optimizer) ->
             teacher = forward(job.original, retain.inputs)
     rows = job.utility.rows(outputs[0], retain.targets, teacher, job.loss)
     loss = rows.sum() / retain.total
-    if active and job.penalty is not None:
+    step = None
+    if active:
         shown = [
             Shown(out, part.targets, part.index)
             for out, part in zip(outputs, (retain, *extra), strict=True)
@@ -130,8 +132,7 @@ def _train_step(job: Job, visits: StepRows, optimizer: torch.optim.Optimizer) ->
         if held is not None:
             held = Shown(held.outputs.detach(), held.targets, held.index)
         step = Step(shown[0], shown[1], held, job.sets.alpha, job.processes.count, extra[0].total)
-        loss = loss + job.penalty.gamma * job.penalty(step).to(loss)
-    loss.backward()
+    total = backward(loss, job.penalty, step)
     weights = [w for w in job.model.parameters() if w.requires_grad]
     job.processes.add_gradients(weights)
     if job.schedule.max_grad_norm is not None:
@@ -140,7 +141,7 @@ def _train_step(job: Job, visits: StepRows, optimizer: torch.optim.Optimizer) ->
     job.cost["rows_backward"] += retain.total + (extra[0].total if extra else 0)
     job.cost["rows_forward"] += sum(part.total for part in extra[1:])
     job.cost["rows_forward"] += retain.total if teacher is not None else 0
-    return loss.detach()
+    return total
 
 
 def _forward_once(job: Job, inputs: list[object]) -> list[Tensor]:

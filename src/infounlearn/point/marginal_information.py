@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from infounlearn.errors import InputError, Problems, is_number
-from infounlearn.math import marginal_information, pooled_marginal_information
-from infounlearn.point.objective import DualAscent, Look, Shown, Step, check_weight
+from infounlearn.math import Pools, marginal_information, pooled_marginal_information
+from infounlearn.math.logit_information import information_and_gradient
+from infounlearn.point.objective import DualAscent, Look, Shown, Slopes, Step, check_weight
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,15 @@ class MarginalPenalty(DualAscent):
             )
             return step.part_of(pooled)
         return marginal_information(logits, forget, alpha=alpha, prior=prior, given=given)
+
+    def slopes(self, step: Step) -> Slopes | None:
+        """Written out where all rows are here and no class is conditioned on."""
+        if step.processes > 1 or self._settings.conditional:
+            return None
+        logits, forget, _ = self._rows(step.retain, step.forget)
+        design = Pools(self._alpha, self._settings.prior)
+        value, slopes = information_and_gradient(logits.detach(), forget.long(), design)
+        return Slopes(value, slopes[len(step.retain) :], slopes[: len(step.retain)])
 
     def information(self, look: Look) -> float:
         """Information of the evaluated records, in nats."""

@@ -22,6 +22,7 @@ from infounlearn.point.objective import (
     DualAscent,
     Look,
     Shown,
+    Slopes,
     Step,
     check_weight,
     loss_score,
@@ -106,6 +107,10 @@ class MembershipPenalty(DualAscent):
             pooled = pooled_mutual_information(outcomes, z, num_groups=2, prior=(0.5, 0.5))
             return step.part_of(pooled)
         return mutual_information(outcomes, z, prior=(0.5, 0.5))
+
+    def slopes(self, step: Step) -> Slopes | None:
+        """None: left to autograd, through scores and soft bins."""
+        return None
 
     def information(self, look: Look) -> float:
         """Information of the forget set against held-out records of the same classes, in nats.

@@ -87,6 +87,18 @@ class Look:
     alpha: float
 
 
+@dataclass(frozen=True)
+class Slopes:
+    """Value of a penalty and its gradient by the outputs of a step's rows, written out.
+
+    ``retain`` is None where the penalty does not depend on retain rows.
+    """
+
+    value: float
+    forget: Tensor
+    retain: Tensor | None = None
+
+
 class Penalty(Protocol):
     """The information term of a running job."""
 
@@ -98,6 +110,10 @@ class Penalty(Protocol):
 
     def __call__(self, step: Step) -> Tensor:
         """Unweighted penalty of a step, 0-d; over processes, parts that sum to the whole."""
+        ...
+
+    def slopes(self, step: Step) -> Slopes | None:
+        """The same with its gradient, where that can be written out; None leaves it to autograd."""
         ...
 
     def information(self, look: Look) -> float | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from infounlearn.errors import Problems
 from infounlearn.math import quantile_targets, squared_error
-from infounlearn.point.objective import Look, Shown, Step, check_weight, score
+from infounlearn.point.objective import Look, Shown, Slopes, Step, check_weight, score
 
 ENOUGH_PER_CLASS = 20
 """Held-out records that a class needs for quantiles of its own; else all classes share them."""
@@ -81,6 +82,28 @@ class TransportPenalty:
         excess = (scores - goals).clamp_min(0.0)
         rows = functional.smooth_l1_loss(excess, torch.zeros_like(excess), reduction="none")
         return step.mean_over_forget(rows)
+
+    def slopes(self, step: Step) -> Slopes | None:
+        """Written out for classifiers on a CPU: dφ/dz is 1 at the label and -p_c/(1 - p_y) else."""
+        rows = step.forget
+        if not rows.is_classification or rows.outputs.device.type != "cpu" or len(rows) == 0:
+            return None
+        logits = rows.outputs.detach().to(torch.float64).numpy()
+        places, labels = np.arange(len(rows)), rows.targets.numpy()
+        others = logits.copy()
+        others[places, labels] = -np.inf
+        largest = others.max(1)
+        shares = np.exp(others - largest[:, None])
+        sums = shares.sum(1)
+        margins = logits[places, labels] - largest - np.log(sums)
+        excess = np.maximum(margins - self._goals[rows.index].numpy(), 0.0)
+        pull = np.minimum(excess, 1.0)
+        push = pull / step.forget_total
+        slopes = shares * (-push / sums)[:, None]
+        slopes[places, labels] = push
+        # pull (excess - pull/2) is half the square below 1, the distance less a half above.
+        value = float((pull * (excess - 0.5 * pull)).sum()) / step.forget_total
+        return Slopes(value, torch.from_numpy(slopes))
 
     def information(self, look: Look) -> float | None:
         """None: this objective moves a law and computes no information."""
