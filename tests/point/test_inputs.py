@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Subset, TensorDataset
@@ -193,6 +194,49 @@ def test_batch_norm_learns_statistics_from_retain_rows_alone(name):
 def test_automatic_batch_norm_updates_where_weights_are_restarted(restart, updates):
     result = go(None, NORMED, restart=restart)
     assert equal(statistics(result.model), statistics(NORMED)) != updates
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_automatic_batch_norm_measures_retain_rows_after_a_restart_and_then_stands_still(name):
+    """They are those of all retain rows, whatever the length of the run."""
+    kept = WORLD.retain[0]
+    for epochs in (1, 2):
+        result = go(OBJECTIVES[name], NORMED, restart=Restart(0.5, 0.5), epochs=epochs)
+        shown = statistics(result.model)
+        torch.testing.assert_close(shown["0.running_mean"], kept.mean(0))
+        torch.testing.assert_close(shown["0.running_var"], kept.var(0))
+        assert shown["0.num_batches_tracked"] == 1
+        assert result.model[0].momentum == NORMED[0].momentum
+
+
+def test_the_default_does_not_lose_a_network_with_batch_norm():
+    """Forget rows through running statistics, retain rows through their batch's: both diverged."""
+
+    def build():
+        return nn.Sequential(
+            nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(),
+            nn.Linear(256, 10),
+        )  # fmt: skip
+
+    table = load_digits()
+    images = torch.as_tensor(table.images[:1400], dtype=torch.float32)[:, None] / 16
+    labels = torch.as_tensor(table.target[:1400])
+    forget, retain, holdout = (
+        (images[cut], labels[cut]) for cut in (slice(100), slice(100, 900), slice(900, 1400))
+    )
+    torch.manual_seed(0)
+    model = build()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(20):
+        for batch in torch.randperm(900).split(64):
+            optimizer.zero_grad()
+            functional.cross_entropy(model(images[batch]), labels[batch]).backward()
+            optimizer.step()
+    history = unlearn(
+        model, forget=forget, retain=retain, holdout=holdout, stop=(), progress=False
+    ).history
+    assert min(row["retain_accuracy"] for row in history) > 0.98
 
 
 def test_masks_of_minus_infinity_are_no_divergence():

@@ -21,6 +21,8 @@ from torch import nn
 
 from infounlearn.data.reading import same_randomness
 from infounlearn.errors import Problems, is_number
+from infounlearn.point.batches import RecordSet, shuffled, to_device
+from infounlearn.point.evaluation import forward
 
 Fresh = Callable[[int], nn.Module]
 """Builds a freshly initialised network from a seed."""
@@ -111,6 +113,44 @@ def fresh_network(
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:
     parts = (*network.named_parameters(), *network.named_buffers())
     return {name: part.shape for name, part in parts}
+
+
+STATISTICS_ROWS = 10_000
+"""Retain rows that are enough to measure batch-norm statistics."""
+
+
+@torch.no_grad()
+def measure_statistics(model: nn.Module, retain: RecordSet, seed: int, device: torch.device) -> int:
+    """Replace batch-norm statistics by those that retain rows have under the weights of now.
+
+    Restarted weights leave the statistics of the trained ones far off: outputs in eval mode, which
+    set the targets of objectives, would be those of no sensible network. The
+    old ones also hold the forget records; these do not. Dropout is off meanwhile.
+
+    Returns:
+        Rows forwarded.
+    """
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
+    ]
+    rows = shuffled(len(retain), seed, "batch-norm statistics")[:STATISTICS_ROWS]
+    if not norms or len(rows) < 2:  # one row has no spread
+        return 0
+    momenta = [module.momentum for module in norms]
+    model.eval()
+    for module in norms:
+        module.reset_running_stats()
+        module.momentum = None  # the plain mean over batches
+        module.train()
+    for chunk in rows.tensor_split(-(-len(rows) // 1024)):
+        inputs, _ = retain.take(chunk)
+        forward(model, to_device(inputs, device))
+    for module, momentum in zip(norms, momenta, strict=True):
+        module.momentum = momentum
+    model.eval()
+    return len(rows)
 
 
 MANY_STEPS = 3_000

@@ -33,7 +33,9 @@ class Schedule:
         weight_decay: of the named optimizers.
         evaluations_per_epoch: how often the run is looked at, steered and saved.
         batch_norm: "frozen" keeps running statistics, "update" learns them from retain rows
-            alone; "auto" updates them only where weights are restarted.
+            alone; "auto" measures them anew on retain rows where weights are restarted, and then
+            updates them only where no objective is: retain rows seen through their batch's
+            statistics and forget rows through running ones pull the weights apart.
         max_grad_norm: clip the gradient to this norm; None does not.
     """
 

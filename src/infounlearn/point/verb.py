@@ -24,7 +24,7 @@ from infounlearn.point.objective import Objective
 from infounlearn.point.plan import BlindSpotWarning, make_plan
 from infounlearn.point.processes import find_processes
 from infounlearn.point.progress import showing
-from infounlearn.point.restart import Fresh, Restart, fresh_network
+from infounlearn.point.restart import Fresh, Restart, fresh_network, measure_statistics
 from infounlearn.point.result import Unlearned
 from infounlearn.point.schedule import Schedule
 from infounlearn.point.sets import gather
@@ -130,6 +130,9 @@ def unlearn(
         python_warnings.warn(sentence, BlindSpotWarning, stacklevel=2)
     if plan.restart is not None and network is not None:
         plan.restart.apply(own, network.to(where))
+    measured = 0
+    if plan.restart is not None and schedule.batch_norm == "auto":
+        measured = measure_statistics(own, sets.retain, seed, where)
     penalty, looks = None, 1
     if plan.objective is not None:
         penalty = plan.objective.start(evaluator.look(own) if plan.restart else first_look)
@@ -163,7 +166,7 @@ def unlearn(
         stops=stops,
         judge=next((one for one in stops if isinstance(one, Calibrated)), Calibrated()),
         update_batch_norm=schedule.batch_norm == "update"
-        or (schedule.batch_norm == "auto" and plan.restart is not None),
+        or (schedule.batch_norm == "auto" and plan.restart is not None and penalty is None),
         evaluator=evaluator,
         first={"step": 0, "epoch": 0.0, "seconds": 0.0, **figures(first_look)},
         seed=seed,
@@ -176,7 +179,7 @@ def unlearn(
     )
     with showing(progress, steps, job):
         stopped = run(job)
-    job.cost["rows_forward"] += looks * evaluator.rows * processes.count
+    job.cost["rows_forward"] += (looks * evaluator.rows + measured) * processes.count
     summary = RunSummary(
         method=plan.in_words,
         settings=settings,
