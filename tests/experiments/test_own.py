@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torch.utils.data import Subset, TensorDataset
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from infounlearn.data import Records
 from infounlearn.errors import InputError
@@ -111,3 +112,21 @@ def test_every_mismatch_is_told_at_once(tmp_path: Path) -> None:
         load_weights(nn.Linear(3, 2), tmp_path / "w.safetensors")
     for part in ("3 problems", "lacks bias", "unknown extra", "(2, 5)", "(2, 3)"):
         assert part in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ((torch.zeros(5, 2), torch.zeros(4)), "tensors of 5 and 4 rows: return inputs and targets"),
+        ((torch.zeros(5, 2),), "tensors of 5 rows"),
+        ((np.zeros((5, 2)), np.zeros(5)), "NumPy arrays: wrap them in torch.as_tensor"),
+        (DataLoader(TensorDataset(torch.zeros(5, 2)), batch_size=2), "DataLoader .*its dataset"),
+        (7, "is a int "),
+    ],
+)
+def test_training_records_without_numbered_rows_are_refused(
+    module: ModuleType, train: object, said: str
+) -> None:
+    module.no_rows = lambda: {"train": train, "holdout": (torch.zeros(5, 2), torch.zeros(5))}  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=said):
+        own_sets(f"{module.__name__}:no_rows", torch.tensor([0]))

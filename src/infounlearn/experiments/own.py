@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -149,6 +150,8 @@ def own_sets(name: str, forget_ids: Tensor) -> OwnSets:
             fix="return a mapping with train, holdout and, if there is one, test",
         )
     problems.raise_if_any()
+    _require_rows(sets["train"], name, problems)
+    problems.raise_if_any()
     forget, retain = _cut(sets["train"], forget_ids)
     return OwnSets(forget, retain, sets["holdout"], sets["test"], forget_ids)
 
@@ -157,11 +160,36 @@ def _part(given: Any, key: str) -> Any:
     return given.get(key) if isinstance(given, Mapping) else getattr(given, key, None)
 
 
+def _require_rows(train: Any, name: str, problems: Problems) -> None:
+    """That ``train`` has rows which ids can name. What rows hold is looked at before the run."""
+    subject = f"train of {name!r}"
+    if isinstance(train, tuple | list) and any(isinstance(part, np.ndarray) for part in train):
+        problems.add(f"{subject} holds NumPy arrays", fix="wrap them in torch.as_tensor")
+    elif _is_pair(train):
+        lengths = [len(part) if part.ndim else 0 for part in train]
+        problems.require(
+            len(lengths) == 2 and lengths[0] == lengths[1],
+            f"{subject} holds tensors of {' and '.join(map(str, lengths))} rows",
+            fix="return inputs and targets, one row each per record",
+        )
+    elif not (hasattr(train, "__len__") and hasattr(train, "__getitem__")):
+        kind = type(train).__name__
+        problems.add(
+            f"{subject} is a {kind}",
+            why="ids name rows by number",
+            fix="return a Dataset (of a DataLoader its dataset), Records or a pair of tensors",
+        )
+
+
+def _is_pair(train: Any) -> bool:
+    return isinstance(train, tuple | list) and all(isinstance(part, Tensor) for part in train)
+
+
 def _cut(train: Any, ids: Tensor) -> tuple[Any, Any]:
     """(forget, retain) of the training records."""
     if isinstance(train, Records):
         return train.where_ids(ids, "forget"), train.except_ids(ids, "retain")
-    pair = isinstance(train, tuple | list) and all(isinstance(part, Tensor) for part in train)
+    pair = _is_pair(train)
     rows = len(train[0]) if pair else len(train)
     problems = Problems("forget")
     outside = ids[(ids < 0) | (ids >= rows)]
