@@ -112,6 +112,10 @@ CASES = {
         {"forget": (WORLD.forget[0], WORLD.forget[1][:, None])},
         "labels of forget have shape (36, 1)",
     ),
+    "held-out labels of two dimensions": (
+        {"holdout": (WORLD.holdout[0], WORLD.holdout[1][:, None])},
+        "labels of holdout have shape",
+    ),
     "targets of two kinds": (
         {"forget": (WORLD.forget[0], WORLD.forget[1].float())},
         "targets of forget are real numbers, those of retain and holdout class labels",

@@ -156,11 +156,6 @@ def _check_outputs(outputs: Any, targets: Tensor, name: str, problems: Problems)
         "model returns a single logit",
         fix="return two logits (0, z) for a binary classifier",
     )
-    problems.require(
-        targets.ndim == 1,
-        f"labels of {name} have shape {tuple(targets.shape)}",
-        fix="pass one class number per record",
-    )
     outside = int(((targets < 0) | (targets >= outputs.shape[1])).sum())
     problems.require(
         outside == 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
 
 from infounlearn.data.reading import check_readable
@@ -72,9 +72,18 @@ def read_sets(given: dict[str, Any], problems: Problems) -> dict[str, RecordSet]
             records = RecordSet(data, name)
             if problems.require(
                 len(records) > 0, f"{name} is empty", fix="pass at least one record"
-            ):
+            ) and _one_label_each(records.targets, name, problems):
                 sets[name] = records
     return sets
+
+
+def _one_label_each(targets: Tensor, name: str, problems: Problems) -> bool:
+    """Class labels in two dimensions would be cut and compared as if they were many."""
+    return problems.require(
+        targets.dtype.is_floating_point or targets.ndim == 1,
+        f"labels of {name} have shape {tuple(targets.shape)}",
+        fix="pass one class number per record",
+    )
 
 
 def _whole_loader(data: Any, name: str, problems: Problems) -> bool:
