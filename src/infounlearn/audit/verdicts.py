@@ -188,8 +188,10 @@ def _utility(case: Case, found: Found) -> Verdict:
         if gain < floor:
             # The retain records are all there are: no sampling error to allow for.
             (lost if name == "retain" or gain + half < floor else unsure).append(name)
-        unit = f"{gain:+.2%} (± {half:.2%})" if case.task == "classification" else f"{gain:+.4g}"
-        told.append(f"{name} {unit}")
+        if case.task == "classification":
+            told.append(f"{name} {gain:+.2%} (± {half:.2%})")
+        else:
+            told.append(f"{name} squared error {value:.4g} against {mean:.4g}")
     reason = f"Against {against}: {', '.join(told)}"
     if lost:
         return Verdict(UTILITY, "lost", f"{reason}; lost on {', '.join(lost)}.", tuple(names))
