@@ -108,7 +108,8 @@ def _information(
     name = LEVELS[level]
     if case.task == "regression":
         name = name.replace("margin", "residual").replace("loss", "squared error")
-    title = f"Information between the {name} and forget or held-out, given the class"
+    title = f"Information between the {name} and forget or held-out"
+    title += "" if case.task == "regression" else ", given the class"
     common: dict[str, Any] = {"unit": "nats", "n": case.sizes("forget", "holdout"), "null": null}
     source = bin_source(case.audited)
     bins = "" if level == "label" else f"Bins fixed on the {source} set of each model. "
@@ -141,11 +142,12 @@ def _information(
 def _attack(case: Case, members: list[Membership], nulls: list[dict[str, Null]]) -> list[Finding]:
     confidence, first = case.settings.confidence, members[0]
     matched, weights = len(first.matched_forget()), first.weights()
+    within = "" if case.task == "regression" else ", within classes"
     common: dict[str, Any] = {"n": case.sizes("forget", "holdout"), "confidence": confidence}
     findings = [
         Finding(
             name="leakage/attack_auc",
-            title="AUC of the attack that calls high scores members, within classes",
+            title=f"AUC of the attack that calls high scores members{within}",
             **case.spread([member.area() for member in members]),
             unit="AUC",
             interval=first.area_interval(confidence),
@@ -158,7 +160,7 @@ def _attack(case: Case, members: list[Membership], nulls: list[dict[str, Null]])
         ),
         Finding(
             name="leakage/ends",
-            title="Excess of forget records at one end of the ranking, within classes",
+            title=f"Excess of forget records at one end of the ranking{within}",
             **case.spread([member.ends() for member in members]),
             unit="",
             null=nulls[0]["ends"],
