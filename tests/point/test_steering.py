@@ -24,6 +24,7 @@ from infounlearn.point.batches import ClassPools, RecordSet, Stream
 from infounlearn.point.evaluation import NOISE_QUANTILE, membership_auc
 from infounlearn.point.holdout import cut_holdout
 from infounlearn.point.objective import score
+from infounlearn.point.schedule import FEWEST_STEPS, default_schedule
 
 from .worlds import OBJECTIVES, WORLD, fit, go, rows
 
@@ -276,3 +277,13 @@ def test_partners_are_of_the_class_asked_for_and_every_one_is_drawn():
     assert not torch.equal(drawn, pools.draw(wanted, seed=2))
     real = ClassPools(torch.rand(10)).draw(torch.rand(500), seed=0)
     assert torch.bincount(real, minlength=10).min() > 20
+
+
+@pytest.mark.parametrize("rows", [1, 40, 270, 1_000, 4_000, 4_600, 60_000])
+def test_the_default_schedule_is_long_enough_for_small_sets(rows):
+    schedule = default_schedule(rows)
+    assert schedule.steps(rows) >= FEWEST_STEPS - 1
+    looks = schedule.steps(rows) / schedule.evaluate_every(rows)
+    assert looks <= 21
+    if Schedule().steps(rows) >= FEWEST_STEPS:
+        assert schedule == Schedule()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -119,3 +119,19 @@ class Schedule:
         # One fused kernel per step: on small networks the step would otherwise cost most of all.
         kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
         return kind(parameters, fused=True, **options)
+
+
+FEWEST_STEPS = 250
+"""Steps of the shortest default run: fewer move a network too little to forget anything."""
+
+
+def default_schedule(retain_rows: int) -> Schedule:
+    """The schedule of a caller who names none: small sets get smaller batches and more passes."""
+    schedule = Schedule()
+    if schedule.steps(retain_rows) >= FEWEST_STEPS:
+        return schedule
+    small = Schedule(batch_size=32, forget_batch_size=8)
+    epochs = max(small.epochs, FEWEST_STEPS * small.rows_per_step(retain_rows) / retain_rows)
+    # As many looks as a run of the usual length.
+    looks = small.epochs * small.evaluations_per_epoch
+    return replace(small, epochs=epochs, evaluations_per_epoch=looks / epochs)

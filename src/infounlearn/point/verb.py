@@ -26,7 +26,7 @@ from infounlearn.point.processes import find_processes
 from infounlearn.point.progress import showing
 from infounlearn.point.restart import Fresh, Restart, fresh_network, measure_statistics
 from infounlearn.point.result import Unlearned
-from infounlearn.point.schedule import Schedule
+from infounlearn.point.schedule import Schedule, default_schedule
 from infounlearn.point.sets import gather
 from infounlearn.point.settings import describe, fingerprint
 from infounlearn.point.stop import Calibrated, Stop
@@ -72,7 +72,8 @@ def unlearn(
         utility: loss on the retain set; the task loss by default.
         stop: when to end early; "auto" is :class:`Calibrated` with held-out data. Several: the
             first to fire.
-        schedule: length, batches, step size.
+        schedule: length, batches, step size; by default :class:`Schedule`, and for small sets
+            smaller batches and more passes.
         fresh: ``callable(seed)`` building a freshly initialised model, for a restart of modules
             without ``reset_parameters``.
         loss: per-row task loss ``(outputs, targets) -> (n,)``; cross-entropy or squared error by
@@ -95,12 +96,13 @@ def unlearn(
 
     References: Xu & Strohmer (2025), arXiv:2502.05684, for information as the controlled quantity.
     """
-    schedule, utility = schedule or Schedule(), utility or Utility()
+    utility = utility or Utility()
     stops = _stops(stop, holdout is not None)
     problems = Problems("unlearn")
     check_settings(
         problems, objective=objective, restart=restart, utility=utility, stops=stops,
-        schedule=schedule, callables={"fresh": fresh, "loss": loss, "on_evaluation": on_evaluation},
+        schedule=schedule or Schedule(),
+        callables={"fresh": fresh, "loss": loss, "on_evaluation": on_evaluation},
         audit_share=audit_share, seed=seed, has_holdout=holdout is not None,
     )  # fmt: skip
     own = _own_copy(model, device, problems)
@@ -115,6 +117,7 @@ def unlearn(
     problems.raise_if_any()
     assert own is not None  # both: no problems
     assert sets is not None
+    schedule = schedule or default_schedule(len(sets.retain))
 
     started = perf_counter()
     original = copy.deepcopy(own).eval()
