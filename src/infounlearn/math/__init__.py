@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 _ROOM = {
+    "barycenter_1d": ("LineBarycenter", "fit_line_barycenter"),
     "certificates": (
         "Design",
         "Equivalents",
@@ -38,16 +39,8 @@ _ROOM = {
         "total_variation",
         "tpr_at_fpr_bound",
     ),
-    "dependence": (
-        "energy_distance",
-        "hsic_unbiased",
-        "median_bandwidth",
-    ),
-    "divergences": (
-        "jensen_shannon",
-        "kl",
-        "total_variation_rows",
-    ),
+    "dependence": ("energy_distance", "hsic_unbiased", "median_bandwidth"),
+    "divergences": ("jensen_shannon", "kl", "total_variation_rows"),
     "inference": (
         "OperatingPoint",
         "auc",
@@ -68,11 +61,8 @@ _ROOM = {
         "marginal_information",
         "mutual_information",
     ),
-    "pooling": (
-        "PooledLaws",
-        "pooled_marginal_information",
-        "pooled_mutual_information",
-    ),
+    "keyed_noise": ("row_noise",),
+    "pooling": ("PooledLaws", "pooled_marginal_information", "pooled_mutual_information"),
     "scores": (
         "bin_width",
         "confidence",
@@ -84,19 +74,9 @@ _ROOM = {
         "soft_bins",
         "squared_error",
     ),
-    "surrogates": (
-        "LinearizedInformation",
-        "unbiased_information",
-    ),
-    "tables": (
-        "Groups",
-        "Pools",
-    ),
-    "transport": (
-        "quantile_match",
-        "quantile_targets",
-        "wasserstein_1d",
-    ),
+    "surrogates": ("LinearizedInformation", "unbiased_information"),
+    "tables": ("Groups", "Pools"),
+    "transport": ("quantile_match", "quantile_targets", "wasserstein_1d"),
 }
 _HOME = {name: f"infounlearn.math.{module}" for module, names in _ROOM.items() for name in names}
 
@@ -105,6 +85,7 @@ __all__ = [
     "Equivalents",
     "Groups",
     "InformationCertificate",
+    "LineBarycenter",
     "LinearizedInformation",
     "OperatingPoint",
     "PooledLaws",
@@ -130,6 +111,7 @@ __all__ = [
     "dkw_band",
     "drift_bound",
     "energy_distance",
+    "fit_line_barycenter",
     "forget_accuracy_bound",
     "forget_anchor_bound",
     "forget_retain_bound",
@@ -154,6 +136,7 @@ __all__ = [
     "quantile_targets",
     "residual",
     "roc_curve",
+    "row_noise",
     "score_gap_bound",
     "score_gap_moment_bound",
     "score_information",
@@ -169,6 +152,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from infounlearn.math.barycenter_1d import LineBarycenter, fit_line_barycenter
     from infounlearn.math.certificates import (
         Design,
         Equivalents,
@@ -197,16 +181,8 @@ if TYPE_CHECKING:
         total_variation,
         tpr_at_fpr_bound,
     )
-    from infounlearn.math.dependence import (
-        energy_distance,
-        hsic_unbiased,
-        median_bandwidth,
-    )
-    from infounlearn.math.divergences import (
-        jensen_shannon,
-        kl,
-        total_variation_rows,
-    )
+    from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
+    from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
     from infounlearn.math.inference import (
         OperatingPoint,
         auc,
@@ -227,6 +203,7 @@ if TYPE_CHECKING:
         marginal_information,
         mutual_information,
     )
+    from infounlearn.math.keyed_noise import row_noise
     from infounlearn.math.pooling import (
         PooledLaws,
         pooled_marginal_information,
@@ -243,19 +220,9 @@ if TYPE_CHECKING:
         soft_bins,
         squared_error,
     )
-    from infounlearn.math.surrogates import (
-        LinearizedInformation,
-        unbiased_information,
-    )
-    from infounlearn.math.tables import (
-        Groups,
-        Pools,
-    )
-    from infounlearn.math.transport import (
-        quantile_match,
-        quantile_targets,
-        wasserstein_1d,
-    )
+    from infounlearn.math.surrogates import LinearizedInformation, unbiased_information
+    from infounlearn.math.tables import Groups, Pools
+    from infounlearn.math.transport import quantile_match, quantile_targets, wasserstein_1d
 
 
 def __getattr__(name: str) -> object:
