@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 _ROOM = {
     "barycenter_1d": ("LineBarycenter", "fit_line_barycenter"),
+    "barycenter_gaussian": ("GaussianBarycenter", "bures2", "gaussian_barycenter"),
     "certificates": (
         "Design",
         "Equivalents",
@@ -62,6 +63,7 @@ _ROOM = {
         "mutual_information",
     ),
     "keyed_noise": ("row_noise",),
+    "moments": ("GroupMoments",),
     "pooling": ("PooledLaws", "pooled_marginal_information", "pooled_mutual_information"),
     "scores": (
         "bin_width",
@@ -83,6 +85,8 @@ _HOME = {name: f"infounlearn.math.{module}" for module, names in _ROOM.items() f
 __all__ = [
     "Design",
     "Equivalents",
+    "GaussianBarycenter",
+    "GroupMoments",
     "Groups",
     "InformationCertificate",
     "LineBarycenter",
@@ -100,6 +104,7 @@ __all__ = [
     "bin_width",
     "binary_information",
     "bootstrap_interval",
+    "bures2",
     "capacity_bound",
     "certify_information",
     "change_of_prior",
@@ -115,6 +120,7 @@ __all__ = [
     "forget_accuracy_bound",
     "forget_anchor_bound",
     "forget_retain_bound",
+    "gaussian_barycenter",
     "group_log_laws",
     "hsic_unbiased",
     "information_from_log_laws",
@@ -153,6 +159,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from infounlearn.math.barycenter_1d import LineBarycenter, fit_line_barycenter
+    from infounlearn.math.barycenter_gaussian import GaussianBarycenter, bures2, gaussian_barycenter
     from infounlearn.math.certificates import (
         Design,
         Equivalents,
@@ -204,6 +211,7 @@ if TYPE_CHECKING:
         mutual_information,
     )
     from infounlearn.math.keyed_noise import row_noise
+    from infounlearn.math.moments import GroupMoments
     from infounlearn.math.pooling import (
         PooledLaws,
         pooled_marginal_information,
