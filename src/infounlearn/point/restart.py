@@ -154,14 +154,14 @@ def measure_statistics(model: nn.Module, retain: RecordSet, seed: int, device: t
 
 
 MANY_STEPS = 3_000
-"""Steps after which a strong restart of the first study was healed."""
+"""Steps after which a strong restart of MNIST networks was healed (docs/method.md)."""
 
 
 def shortness(steps: int) -> float:
     """How much shorter than usual a run is: (3000/steps)^(1/3), at least 1.
 
     A short run cannot heal what a long one can, so it keeps more of the weights and takes longer
-    steps. The power is measured, not derived: it joins the best settings found at 170, 300 and
-    3,000 steps (docs/method.md).
+    steps. The power is fitted, not derived: it joins good settings near 300 steps (digits) and
+    3,000 steps (MNIST), and nothing else was tried.
     """
     return max(1.0, (MANY_STEPS / steps) ** (1 / 3))

@@ -23,7 +23,9 @@ class SummaryRow:
     Attributes:
         name: of the finding, for example ``leakage/attack_auc``.
         title: what a person reads.
-        unit, kind: as in the finding.
+        unit: as in the finding.
+        kind: what the number under ``after`` is: an estimate beside a certified bound is measured.
+        bound: the certified bound beside the estimate, in words; empty where there is none.
         before, after, retrained, floor: numbers with their unit; ``retrained`` is mean and range.
         missing: why a number is absent, by column name; empty where all four exist.
     """
@@ -36,6 +38,7 @@ class SummaryRow:
     after: str
     retrained: str
     floor: str
+    bound: str
     missing: dict[str, str]
 
 
@@ -53,7 +56,8 @@ def main_findings(record: Record) -> tuple[Finding, ...]:
 
 def summary_row(finding: Finding, record: Record) -> SummaryRow:
     """``finding`` of ``record`` as one printed row."""
-    unit, gap = finding.unit, is_gap(finding)
+    unit, gap, beside = finding.unit, is_gap(finding), bounds_beside(finding)
+    level = "" if finding.confidence is None else f" at {100 * finding.confidence:g} %"
     missing = {}
     if finding.original is None:
         missing["before"] = NOT_MEASURED if has_original(record) else NO_ORIGINAL
@@ -67,14 +71,22 @@ def summary_row(finding: Finding, record: Record) -> SummaryRow:
         name=finding.name,
         title=finding.title,
         unit=unit,
-        kind=finding.kind,
+        kind="measured" if beside else finding.kind,
         before=numbers.quantity(finding.original, unit, gap=gap),
         after=numbers.quantity(finding.value, unit, gap=gap),
         retrained=numbers.spread(finding.retrained, unit, gap=gap),
         # A floor is a size, without direction.
         floor=numbers.quantity(finding.floor, unit, gap=gap).removeprefix("+"),
+        bound=f"certified ≤ {numbers.quantity(finding.bound, unit, gap=gap)}{level}"
+        if beside
+        else "",
         missing=missing,
     )
+
+
+def bounds_beside(finding: Finding) -> bool:
+    """Whether a certified bound stands beside an estimate, which it does not make certified."""
+    return finding.kind == "certified" and finding.bound not in (None, finding.value)
 
 
 _DIFFERENCES = ("gap", "change", "difference")
