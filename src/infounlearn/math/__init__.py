@@ -64,6 +64,14 @@ _ROOM = {
     ),
     "keyed_noise": ("row_noise",),
     "moments": ("GroupMoments",),
+    "parity": (
+        "decision_rates",
+        "demographic_parity_difference",
+        "equal_opportunity_difference",
+        "equalized_odds_difference",
+        "ks_distance",
+        "wasserstein_gap",
+    ),
     "pooling": ("PooledLaws", "pooled_marginal_information", "pooled_mutual_information"),
     "scores": (
         "bin_width",
@@ -111,11 +119,15 @@ __all__ = [
     "clopper_pearson",
     "confidence",
     "cross_entropy_loss",
+    "decision_rates",
     "delta_at_epsilon",
     "demographic_parity_bound",
+    "demographic_parity_difference",
     "dkw_band",
     "drift_bound",
     "energy_distance",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
     "fit_line_barycenter",
     "forget_accuracy_bound",
     "forget_anchor_bound",
@@ -127,6 +139,7 @@ __all__ = [
     "information_null",
     "jensen_shannon",
     "kl",
+    "ks_distance",
     "largest_information",
     "logit_margin",
     "marginal_ceiling",
@@ -155,6 +168,7 @@ __all__ = [
     "tpr_at_fpr_bound",
     "unbiased_information",
     "wasserstein_1d",
+    "wasserstein_gap",
 ]
 
 if TYPE_CHECKING:
@@ -212,6 +226,14 @@ if TYPE_CHECKING:
     )
     from infounlearn.math.keyed_noise import row_noise
     from infounlearn.math.moments import GroupMoments
+    from infounlearn.math.parity import (
+        decision_rates,
+        demographic_parity_difference,
+        equal_opportunity_difference,
+        equalized_odds_difference,
+        ks_distance,
+        wasserstein_gap,
+    )
     from infounlearn.math.pooling import (
         PooledLaws,
         pooled_marginal_information,
