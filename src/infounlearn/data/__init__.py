@@ -17,6 +17,8 @@ _HOME = {
     "split_digits": "digits",
     "load_mnist": "mnist",
     "split_mnist": "mnist",
+    "TableData": "tabular",
+    "stratified_folds": "folds",
     "choose_forget": "splits",
     "label_noise": "splits",
     "read_ids": "splits",
@@ -38,6 +40,7 @@ __all__ = [*sorted(_HOME)]
 
 if TYPE_CHECKING:
     from infounlearn.data.digits import load_digits, split_digits
+    from infounlearn.data.folds import stratified_folds
     from infounlearn.data.mnist import load_mnist, split_mnist
     from infounlearn.data.records import Records, concatenate
     from infounlearn.data.sources import Source, data_folder, fetch
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         split_records,
         stratified_parts,
     )
+    from infounlearn.data.tabular import TableData
     from infounlearn.data.toy import (
         CHANNELS,
         Channel,
