@@ -42,6 +42,7 @@ _ROOM = {
     ),
     "dependence": ("energy_distance", "hsic_unbiased", "median_bandwidth"),
     "divergences": ("jensen_shannon", "kl", "total_variation_rows"),
+    "hypervolume": ("PairedDifference", "best_utility", "frontier_area", "paired_difference"),
     "inference": (
         "OperatingPoint",
         "auc",
@@ -100,6 +101,7 @@ __all__ = [
     "LineBarycenter",
     "LinearizedInformation",
     "OperatingPoint",
+    "PairedDifference",
     "PooledLaws",
     "Pools",
     "anchor_bound",
@@ -109,6 +111,7 @@ __all__ = [
     "auc_bound",
     "auc_from_total_variation",
     "auc_interval",
+    "best_utility",
     "bin_width",
     "binary_information",
     "bootstrap_interval",
@@ -132,6 +135,7 @@ __all__ = [
     "forget_accuracy_bound",
     "forget_anchor_bound",
     "forget_retain_bound",
+    "frontier_area",
     "gaussian_barycenter",
     "group_log_laws",
     "hsic_unbiased",
@@ -148,6 +152,7 @@ __all__ = [
     "median_bandwidth",
     "mutual_information",
     "necessity_bound",
+    "paired_difference",
     "permutation_null",
     "pooled_marginal_information",
     "pooled_mutual_information",
@@ -204,6 +209,12 @@ if TYPE_CHECKING:
     )
     from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
     from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
+    from infounlearn.math.hypervolume import (
+        PairedDifference,
+        best_utility,
+        frontier_area,
+        paired_difference,
+    )
     from infounlearn.math.inference import (
         OperatingPoint,
         auc,
