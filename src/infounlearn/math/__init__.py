@@ -73,6 +73,12 @@ _ROOM = {
         "ks_distance",
         "wasserstein_gap",
     ),
+    "parity_intervals": (
+        "GapInterval",
+        "demographic_parity_interval",
+        "equalized_odds_interval",
+        "ks_interval",
+    ),
     "pooling": ("PooledLaws", "pooled_marginal_information", "pooled_mutual_information"),
     "scores": (
         "bin_width",
@@ -94,6 +100,7 @@ _HOME = {name: f"infounlearn.math.{module}" for module, names in _ROOM.items() f
 __all__ = [
     "Design",
     "Equivalents",
+    "GapInterval",
     "GaussianBarycenter",
     "GroupMoments",
     "Groups",
@@ -126,11 +133,13 @@ __all__ = [
     "delta_at_epsilon",
     "demographic_parity_bound",
     "demographic_parity_difference",
+    "demographic_parity_interval",
     "dkw_band",
     "drift_bound",
     "energy_distance",
     "equal_opportunity_difference",
     "equalized_odds_difference",
+    "equalized_odds_interval",
     "fit_line_barycenter",
     "forget_accuracy_bound",
     "forget_anchor_bound",
@@ -144,6 +153,7 @@ __all__ = [
     "jensen_shannon",
     "kl",
     "ks_distance",
+    "ks_interval",
     "largest_information",
     "logit_margin",
     "marginal_ceiling",
@@ -244,6 +254,12 @@ if TYPE_CHECKING:
         equalized_odds_difference,
         ks_distance,
         wasserstein_gap,
+    )
+    from infounlearn.math.parity_intervals import (
+        GapInterval,
+        demographic_parity_interval,
+        equalized_odds_interval,
+        ks_interval,
     )
     from infounlearn.math.pooling import (
         PooledLaws,
