@@ -1,4 +1,4 @@
-"""Records to learn and to forget: loaders, splits, hashes. No models.
+"""Records and tables to learn from and to forget: loaders, splits, hashes. No models.
 
 Names are loaded when first used, so that importing this room costs nothing.
 """
@@ -17,6 +17,12 @@ _HOME = {
     "split_digits": "digits",
     "load_mnist": "mnist",
     "split_mnist": "mnist",
+    "load_adult": "adult",
+    "load_communities": "communities",
+    "load_compas": "compas",
+    "load_diabetes": "diabetes",
+    "load_german": "german",
+    "load_law_school": "law_school",
     "TableData": "tabular",
     "stratified_folds": "folds",
     "choose_forget": "splits",
@@ -39,8 +45,14 @@ _HOME = {
 __all__ = [*sorted(_HOME)]
 
 if TYPE_CHECKING:
+    from infounlearn.data.adult import load_adult
+    from infounlearn.data.communities import load_communities
+    from infounlearn.data.compas import load_compas
+    from infounlearn.data.diabetes import load_diabetes
     from infounlearn.data.digits import load_digits, split_digits
     from infounlearn.data.folds import stratified_folds
+    from infounlearn.data.german import load_german
+    from infounlearn.data.law_school import load_law_school
     from infounlearn.data.mnist import load_mnist, split_mnist
     from infounlearn.data.records import Records, concatenate
     from infounlearn.data.sources import Source, data_folder, fetch

@@ -13,8 +13,8 @@ def stratified_folds(
     """(train, test) positions of each fold, stratified on (Y, Z).
 
     Rows of one (y, z) are shuffled and dealt out in turn, one deal going on where the last one
-    ended. So the folds' sizes differ by at most one row, and so do their counts of each (y, z),
-    however few rows it has. Floating-point values with more than ``bins`` different ones are
+    ended. So the folds' sizes differ by at most one row, and so do their counts of each (y, z)
+    and of each z, however few rows it has. Floating-point values with more than ``bins`` different ones are
     first cut at their quantiles into ``bins``.
 
     Args:
@@ -56,7 +56,7 @@ def stratified_folds(
     )
     problems.raise_if_any()
     stratum = np.zeros(len(y), np.int64)
-    for _, values in parts:
+    for _, values in (*parts[1:], parts[0]):  # z first: its rows then follow each other in the deal
         codes = _codes(values, bins)
         _, stratum = np.unique(stratum * (codes.max() + 1) + codes, return_inverse=True)
     noise = np.random.default_rng(seed).random(len(y))
