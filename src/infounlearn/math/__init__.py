@@ -40,6 +40,16 @@ _ROOM = {
         "total_variation",
         "tpr_at_fpr_bound",
     ),
+    "decision_curve": (
+        "GroupThresholds",
+        "ParityCurve",
+        "fit_parity_curve",
+    ),
+    "decision_lp": (
+        "DecisionPlan",
+        "constraint_laws",
+        "plan_decisions",
+    ),
     "dependence": ("energy_distance", "hsic_unbiased", "median_bandwidth"),
     "divergences": ("jensen_shannon", "kl", "total_variation_rows"),
     "hypervolume": ("PairedDifference", "best_utility", "frontier_area", "paired_difference"),
@@ -98,17 +108,20 @@ _ROOM = {
 _HOME = {name: f"infounlearn.math.{module}" for module, names in _ROOM.items() for name in names}
 
 __all__ = [
+    "DecisionPlan",
     "Design",
     "Equivalents",
     "GapInterval",
     "GaussianBarycenter",
     "GroupMoments",
+    "GroupThresholds",
     "Groups",
     "InformationCertificate",
     "LineBarycenter",
     "LinearizedInformation",
     "OperatingPoint",
     "PairedDifference",
+    "ParityCurve",
     "PooledLaws",
     "Pools",
     "anchor_bound",
@@ -128,6 +141,7 @@ __all__ = [
     "change_of_prior",
     "clopper_pearson",
     "confidence",
+    "constraint_laws",
     "cross_entropy_loss",
     "decision_rates",
     "delta_at_epsilon",
@@ -141,6 +155,7 @@ __all__ = [
     "equalized_odds_difference",
     "equalized_odds_interval",
     "fit_line_barycenter",
+    "fit_parity_curve",
     "forget_accuracy_bound",
     "forget_anchor_bound",
     "forget_retain_bound",
@@ -164,6 +179,7 @@ __all__ = [
     "necessity_bound",
     "paired_difference",
     "permutation_null",
+    "plan_decisions",
     "pooled_marginal_information",
     "pooled_mutual_information",
     "quantile_match",
@@ -216,6 +232,16 @@ if TYPE_CHECKING:
         score_gap_moment_bound,
         total_variation,
         tpr_at_fpr_bound,
+    )
+    from infounlearn.math.decision_curve import (
+        GroupThresholds,
+        ParityCurve,
+        fit_parity_curve,
+    )
+    from infounlearn.math.decision_lp import (
+        DecisionPlan,
+        constraint_laws,
+        plan_decisions,
     )
     from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
     from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
