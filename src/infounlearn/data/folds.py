@@ -14,8 +14,8 @@ def stratified_folds(
 
     Rows of one (y, z) are shuffled and dealt out in turn, one deal going on where the last one
     ended. So the folds' sizes differ by at most one row, and so do their counts of each (y, z)
-    and of each z, however few rows it has. Floating-point values with more than ``bins`` different ones are
-    first cut at their quantiles into ``bins``.
+    and of each z, however few rows it has. Floating-point values with more than ``bins`` different
+    ones are first cut at their quantiles into ``bins``.
 
     Args:
         y: (n,) targets: labels, or the values of a regression.
