@@ -6,10 +6,11 @@ policy π_ik = P(decision k | cell i) solves
 
     max Σ_ik mass_i u_ik π_ik   subject to   max_z r_szk - min_z r_szk <= τ,
 
-with r_szk = Σ_i A_szi π_ik, for every stratum and decision: one stratum of all rows is demographic parity; one stratum per true
-class, equalized odds; the positive class alone, equal opportunity. Group-wise rules have cells of
-one group each; rules that must not see Z share a cell and split its mass by P(z | x). The policy is
-deterministic in all but at most (strata × groups × decisions) cells, and what it does elsewhere is
+with r_szk = Σ_i A_szi π_ik, for every stratum and decision: one stratum of all rows is demographic
+parity; one stratum per true class, equalized odds; the positive class alone, equal opportunity.
+Group-wise rules have cells of one group each; rules that must not see Z share a cell and split its
+mass by P(z | x). The policy is deterministic in all but at most (strata × groups × decisions)
+cells, and what it does elsewhere is
 
     argmax_k u_ik - Σ_sz price_szk γ_sz(i),   γ_sz(i) = P(i | s, z) / P(i),
 
