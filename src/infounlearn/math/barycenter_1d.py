@@ -14,21 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from infounlearn.errors import Problems
 from infounlearn.math.keyed_noise import noise_of_rows
-from infounlearn.math.line_laws import (
-    barycenter,
-    check_amount,
-    checked,
-    family,
-    law,
-    shares,
-    upper,
-)
+from infounlearn.math.line_laws import check_amount, checked, codes_of, family, members, shares
+from infounlearn.math.line_levels import distances, joined, law, mixed, places, ranked, steps
 
 __all__ = ["LineBarycenter", "fit_line_barycenter"]
 
@@ -44,8 +38,6 @@ class LineBarycenter:
         weights: (m,) weight of each group.
         atoms: per group, its distinct values, ascending.
         counts: per group, how many fitted rows have each value.
-        levels: (k,) upper ends, ascending to 1, of the intervals on which Q̄ is constant.
-        points: (k,) Q̄ on those intervals.
         distances: (m,) squared Wasserstein-2 distance of each group's law from the barycenter.
         declared: whether the weights were given; else they are the shares of the rows.
     """
@@ -54,8 +46,6 @@ class LineBarycenter:
     weights: np.ndarray
     atoms: tuple[np.ndarray, ...]
     counts: tuple[np.ndarray, ...]
-    levels: np.ndarray
-    points: np.ndarray
     distances: np.ndarray
     declared: bool
 
@@ -63,6 +53,25 @@ class LineBarycenter:
     def value(self) -> float:
         """V = Σ w_z W2²(μ_z, μ̄): least mean squared change that makes the values independent."""
         return float(self.weights @ self.distances)
+
+    @property
+    def levels(self) -> np.ndarray:
+        """(k,) upper ends, ascending to 1, of the intervals on which Q̄ is constant."""
+        return self._steps[0]
+
+    @property
+    def points(self) -> np.ndarray:
+        """(k,) Q̄ on those intervals."""
+        return self._steps[1]
+
+    @property
+    def _laws(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return list(zip(self.atoms, self.counts, strict=True))
+
+    @cached_property
+    def _steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Levels and points, put together when first asked for: no map needs them."""
+        return steps(self._laws, self.weights)
 
     def quantile(
         self, levels: ArrayLike, *, group: object = None, amount: float = 1.0
@@ -87,11 +96,11 @@ class LineBarycenter:
             group is None or group in known, f"group {group!r} is unknown", fix=f"one of {known}"
         )
         problems.raise_if_any()
-        center = self.points[np.searchsorted(self.levels, at, side="right")]
+        center = self._center(at)
         if group is None or amount == 1.0:
             return center
         z = known.index(group)
-        own = self.atoms[z][np.searchsorted(upper(self.counts[z]), at, side="right")]
+        own = self.atoms[z][places(self.counts[z], at)]
         return own + amount * (center - own)
 
     def ranks(
@@ -129,7 +138,10 @@ class LineBarycenter:
         x, codes = self._rows(problems, values, groups)
         xi = noise_of_rows(problems, len(x), noise, seed, keys)
         problems.raise_if_any()
-        return self._ranks(x, codes, xi)
+        ranks = np.empty(len(x))
+        for rows, drawn in ranked(self._laws, x, codes, xi):
+            ranks[rows] = drawn
+        return ranks
 
     def transport(
         self,
@@ -168,8 +180,9 @@ class LineBarycenter:
         problems.raise_if_any()
         if not moves:
             return x.copy()
-        ranks = self._ranks(x, codes, xi)
-        center = self.points[np.searchsorted(self.levels, ranks, side="right")]
+        center = np.empty(len(x))
+        for rows, drawn in ranked(self._laws, x, codes, xi):
+            center[rows] = self._center(drawn)
         # This form leaves a value alone, to the last bit, where its place is the value itself.
         return center if amount == 1.0 else x + amount * (center - x)
 
@@ -198,13 +211,16 @@ class LineBarycenter:
         )
         problems.raise_if_any()
         labels = np.unique(np.concatenate((self.labels, other.labels)))
-        laws = []
-        for label in labels:
-            found = [(p, int(z)) for p in (self, other) for z in np.flatnonzero(p.labels == label)]
-            atoms = np.concatenate([part.atoms[z] for part, z in found])
-            counts = np.concatenate([part.counts[z] for part, z in found])
-            order = np.argsort(atoms, kind="stable")
-            laws.append(law(atoms[order], counts[order]))
+        laws = [
+            joined(
+                [
+                    part._laws[z]
+                    for part in (self, other)
+                    for z in np.flatnonzero(part.labels == label)
+                ]
+            )
+            for label in labels
+        ]
         return _build(labels, laws, weights)
 
     def _rows(
@@ -212,7 +228,7 @@ class LineBarycenter:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Values as float64 and the number of each row's group."""
         x, z = checked(problems, values, groups)
-        codes = np.zeros(len(x), dtype=np.int64)
+        codes = np.zeros(len(x), dtype=np.int8)
         if problems.found or not len(x):
             return x, codes
         if family(z) != family(self.labels):
@@ -220,7 +236,7 @@ class LineBarycenter:
                 f"groups are {z.dtype}, those fitted {self.labels.dtype}", fix="use one type"
             )
             return x, codes
-        codes = np.minimum(np.searchsorted(self.labels, z), len(self.labels) - 1)
+        codes = codes_of(z, self.labels)
         unseen = np.unique(z[self.labels[codes] != z]).tolist()
         problems.require(
             not unseen,
@@ -229,24 +245,10 @@ class LineBarycenter:
         )
         return x, codes
 
-    def _ranks(self, x: np.ndarray, codes: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        ranks = np.empty(len(x))
-        for z, atoms in enumerate(self.atoms):
-            rows = np.flatnonzero(codes == z)
-            tops = upper(self.counts[z])
-            lower = np.concatenate(([0.0], tops[:-1]))
-            at = np.clip(x[rows], atoms[0], atoms[-1])
-            left = np.searchsorted(atoms, at, side="right") - 1
-            right = np.minimum(left + 1, len(atoms) - 1)
-            # On a fitted value, the last one too, the share is exactly 0.
-            gap = np.where(right > left, atoms[right] - atoms[left], 1.0)
-            share = (at - atoms[left]) / gap
-            low = np.minimum(lower[left] + share * (lower[right] - lower[left]), lower[right])
-            high = np.minimum(tops[left] + share * (tops[right] - tops[left]), tops[right])
-            drawn = low + xi[rows] * (high - low)
-            # Rounding must not reach the next interval, or a value would leave its own atom.
-            ranks[rows] = np.minimum(drawn, np.nextafter(high, 0.0))
-        return ranks
+    def _center(self, ranks: np.ndarray) -> np.ndarray:
+        """Q̄ at the ranks."""
+        spans = [atoms[places(counts, ranks)] for atoms, counts in self._laws]
+        return mixed(spans, self.weights)
 
 
 def fit_line_barycenter(
@@ -271,10 +273,13 @@ def fit_line_barycenter(
     x, z = checked(problems, values, groups)
     problems.require(len(x) > 0, "there are no rows", fix="pass at least one row")
     problems.raise_if_any()
-    labels, codes = np.unique(z, return_inverse=True)
-    # Adding 0 makes -0 and 0 one atom whatever their order.
-    parts = (np.sort(x[codes == number] + 0.0) for number in range(len(labels)))
-    laws = [law(part, np.ones(len(part), dtype=np.int64)) for part in parts]
+    labels, rows = members(z)
+    laws = []
+    for own in rows:
+        part = x[own]
+        part.sort()
+        part += 0.0  # -0 and 0 are one atom, whatever their order.
+        laws.append(law(part))
     return _build(labels, laws, weights)
 
 
@@ -287,8 +292,5 @@ def _build(
     sizes = np.array([counts.sum() for _, counts in laws])
     share = shares(problems, labels, sizes, weights)
     problems.raise_if_any()
-    levels, points, distances = barycenter(laws, share)
     atoms, counts = zip(*laws, strict=True)
-    return LineBarycenter(
-        labels, share, atoms, counts, levels, points, distances, weights is not None
-    )
+    return LineBarycenter(labels, share, atoms, counts, distances(laws, share), weights is not None)

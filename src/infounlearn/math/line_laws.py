@@ -1,8 +1,8 @@
-"""Input checks and step quantile functions behind the barycenter on the line."""
+"""Input checks and groups of rows behind the barycenter on the line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,38 +11,34 @@ from infounlearn.errors import Problems, is_number
 
 LARGEST = 1e150
 """Largest absolute value whose square, and sums of squares, stay finite."""
+_FEW = 64
+"""Whole-number labels up to this range are told apart by comparison, others by sorting."""
 
 
-def law(ordered: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values of an ascending vector, and how many rows each has."""
-    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    return _frozen(ordered[first]), _frozen(np.add.reduceat(counts, first))
+def members(z: np.ndarray) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+    """Distinct labels, ascending, and the rows of each, one group after another."""
+    if z.dtype.kind in "biu" and len(z):
+        low, high = int(z.min()), int(z.max())
+        if high - low < _FEW:
+            # The first comparison of whole numbers is cheap, many are cheaper on small ones.
+            small = z if high - low < 4 else (z - low).astype(np.int8)
+            base = 0 if high - low < 4 else low
+            found = [code for code in range(low, high + 1) if (small == code - base).any()]
+            rows = (np.flatnonzero(small == code - base) for code in found)
+            return np.array(found, dtype=z.dtype), rows
+    labels, codes = np.unique(z, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    return labels, iter(np.split(order, np.cumsum(np.bincount(codes))[:-1]))
 
 
-def upper(counts: np.ndarray) -> np.ndarray:
-    """F_z at each atom. Equal fractions of unlike groups are equal floats: division is exact."""
-    total = np.cumsum(counts)
-    return total / total[-1]
-
-
-def barycenter(
-    laws: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levels and points of Q̄ = Σ w_z Q_z, and W2² of each group's law from it."""
-    ends = [upper(counts) for _, counts in laws]
-    # The parts are sorted already: a stable sort merges them in linear time.
-    levels = np.sort(np.concatenate(ends), kind="stable")
-    levels = levels[np.concatenate((levels[1:] != levels[:-1], [True]))]
-    spans = []
-    for (atoms, _), end in zip(laws, ends, strict=True):
-        last = np.searchsorted(levels, end) + 1
-        spans.append(np.repeat(atoms, np.diff(last, prepend=0)))
-    points = np.zeros(len(levels))
-    for weight, span in zip(weights, spans, strict=True):
-        points += weight * span
-    length = np.diff(levels, prepend=0.0)
-    distances = np.array([length @ (span - points) ** 2 for span in spans])
-    return _frozen(levels), _frozen(points), _frozen(distances)
+def codes_of(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Number of each row's label among ascending ``labels``; of a neighbour where it is none."""
+    if len(labels) > 16:
+        return np.minimum(np.searchsorted(labels, z), len(labels) - 1)
+    codes = np.zeros(len(z), dtype=np.int8)
+    for label in labels[1:]:
+        codes += z >= label
+    return codes
 
 
 def shares(
@@ -53,7 +49,7 @@ def shares(
 ) -> np.ndarray:
     """Weights in the order of the labels; the shares of the rows where none are declared."""
     if weights is None:
-        return _frozen(sizes / sizes.sum())
+        return sizes / sizes.sum()
     names = labels.tolist()
     problems.require(
         isinstance(weights, Mapping)
@@ -70,7 +66,7 @@ def shares(
         f"weights are {given[:9]}",
         fix="pass probabilities that sum to 1",
     )
-    return _frozen(np.array(given, dtype=np.float64)) if usable else np.empty(0)
+    return np.array(given, dtype=np.float64) if usable else np.empty(0)
 
 
 def checked(
@@ -84,13 +80,15 @@ def checked(
         f"values have shape {x.shape} and type {x.dtype}",
         fix="pass a vector of numbers",
     )
-    x = x.astype(np.float64) if real else np.empty(0)
-    problems.require(
-        bool((np.abs(x) <= LARGEST).all()),
-        "values hold NaN, infinity or more than 1e150",
-        fix="drop or impute those rows, or rescale",
-        why=f"{int((~(np.abs(x) <= LARGEST)).sum())} rows",
-    )
+    x = x.astype(np.float64, copy=False) if real else np.empty(0)
+    # A NaN makes either comparison false.
+    usable = bool(x.max(initial=0.0) <= LARGEST and x.min(initial=0.0) >= -LARGEST)
+    if not usable:
+        problems.add(
+            "values hold NaN, infinity or more than 1e150",
+            fix="drop or impute those rows, or rescale",
+            why=f"{int((~(np.abs(x) <= LARGEST)).sum())} rows",
+        )
     problems.require(
         z.ndim == 1 and (not real or len(z) == len(x)),
         f"groups have shape {z.shape} for {len(x)} values",
@@ -121,8 +119,3 @@ def check_amount(problems: Problems, amount: object) -> bool:
 def family(labels: np.ndarray) -> str:
     """Kind of labels that may be compared with each other."""
     return "i" if labels.dtype.kind == "u" else labels.dtype.kind
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    array.setflags(write=False)
-    return array
