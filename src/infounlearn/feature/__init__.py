@@ -11,7 +11,7 @@ _ROOM = {
     "barycenter": ("WassersteinBarycenter",),
     "decisions": ("ParityHead",),
     "estimators": ("InformationRegularizedClassifier", "InformationRegularizedRegressor"),
-    "frontier": ("Frontier", "frontier"),
+    "frontiers": ("Dial", "Frontier", "frontier"),
     "penalty": ("InformationPenalty",),
     "scores": ("ScoreBarycenter",),
     "sensitive": ("SensitiveGroups", "encode_sensitive"),
@@ -20,6 +20,7 @@ _ROOM = {
 _HOME = {name: f"infounlearn.feature.{module}" for module, names in _ROOM.items() for name in names}
 
 __all__ = [
+    "Dial",
     "Frontier",
     "InformationPenalty",
     "InformationRegularizedClassifier",
