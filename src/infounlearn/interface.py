@@ -15,8 +15,21 @@ if TYPE_CHECKING:
 
 Task = Literal["classification", "regression"]
 Kind = Literal["exact", "certified", "measured"]
-Answer = Literal["forgotten", "not forgotten", "over-forgotten", "kept", "lost", "inconclusive"]
-"""What an audit may answer. ``kept`` and ``lost`` answer questions of utility."""
+Answer = Literal[
+    "forgotten",
+    "not forgotten",
+    "over-forgotten",
+    "kept",
+    "lost",
+    "removed",
+    "still visible",
+    "no fingerprint",
+    "fingerprint",
+    "inconclusive",
+]
+"""What an audit may answer. ``kept`` and ``lost`` answer questions of utility; of a feature an
+audit asks whether it was ``removed`` or is ``still visible``, and whether its removal left a
+``fingerprint``: information that was not there before."""
 
 SETS = ("forget", "retain", "holdout", "test")
 """Names of the record sets, in the order in which they are always shown."""
@@ -135,7 +148,8 @@ class Curve:
     """Points to draw: one line or histogram of one panel.
 
     Attributes:
-        panel: which drawing it belongs to: ``scores/after``, ``scores/before``, ``roc``, ...
+        panel: which drawing it belongs to: ``scores/after``, ``scores/before``, ``roc``, and of a
+            feature ``beliefs/after``, ``group_scores/after``, ``planted``, ...
         label: legend text.
         x, y: coordinates, equally long (for a histogram: bin edges are one longer than heights).
         style: "line", "step" or "histogram".

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from infounlearn.interface import Record
 from infounlearn.report import numbers, summary
-from infounlearn.report.tables import cost_rows, flatten
+from infounlearn.report.tables import cost_rows, finding_row, flatten
 
 
 def escape_markdown(text: object) -> str:
@@ -45,7 +45,8 @@ def render_card(record: Record, digest: str) -> str:
             audit=record.audit,
             run=record.run,
             digest=digest,
-            rows=summary.summary_rows(record),
+            items=[finding_row(one, record) for one in summary.main_findings(record)],
+            feature=summary.feature(record),
             retrained=summary.retrained_models(record),
             cost=cost_rows(record.run),
             provenance=dict(flatten(record.provenance)),

@@ -69,6 +69,26 @@ _FAMILIES = {
         x="false-positive rate",
         y="true-positive rate",
     ),
+    "beliefs": _Family(
+        "What does the strongest probe believe?",
+        "How likely the probe holds one of the groups to be, for the rows of each group, none of "
+        "which it was trained on. Removed means: the curves lie on each other.",
+        x="probability of that group",
+    ),
+    "group_scores": _Family(
+        "Do the groups get the same scores?",
+        "The scores of each group. Removed means: the curves lie on each other, so that no "
+        "threshold treats the groups unlike.",
+        x="score",
+    ),
+    "planted": _Family(
+        "How small a leak would have been seen?",
+        "Into rows with shuffled groups a known leak was planted, and the probe trained as above. "
+        "Close to the diagonal it recovers all that is there; where it ends, it recovered nothing.",
+        draw=plots.draw_planted,
+        x="planted (nats)",
+        y="recovered (nats)",
+    ),
     "per_record_js": _Family(
         "How far is each answer from a retrained model's?",
         "Jensen-Shannon divergence per forget record, at most ln 2 = 0.693 nats, against the "

@@ -21,6 +21,10 @@ TONES = {
     "not forgotten": ("bad", "✕"),
     "lost": ("bad", "✕"),
     "over-forgotten": ("warn", "↧"),
+    "removed": ("good", "✓"),
+    "no fingerprint": ("good", "✓"),
+    "still visible": ("bad", "✕"),
+    "fingerprint": ("bad", "✕"),
     "inconclusive": ("open", "?"),
 }
 KINDS = {
@@ -65,6 +69,7 @@ def render_page(record: Record, digest: str) -> str:
             rooms=tables.rooms(record),
             known={finding.name for finding in record.audit.findings},
             retrained=summary.retrained_models(record),
+            feature=summary.feature(record),
             sizes=tables.set_sizes(record),
             trajectories=run_figure(record.run),
             tolerance=None if record.run is None else tolerance(record.run),

@@ -118,6 +118,31 @@ def draw_roc(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
         axis.set_major_formatter(LogTicks(percent=True))
 
 
+def draw_planted(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
+    """Recovered against planted information, both logarithmic; the diagonal is all there is."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    found = [
+        (c, [(x, y) for x, y in zip(c.x, c.y, strict=True) if x > 0 and y > 0]) for c in curves
+    ]
+    places = [x for _, points in found for x, _ in points]
+    if places:
+        ends = [min(places), max(places)]
+        axes.plot(ends, ends, color=colour("muted"), linewidth=1)
+    for curve, points in found:
+        entry = entries[curve.label]
+        axes.plot(
+            [x for x, _ in points],
+            [y for _, y in points],
+            color=colour(entry.role),
+            linestyle=_DASHES[entry.dash],
+            marker="o",
+            markersize=4,
+        )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(LogTicks())
+
+
 def _line(axes: Axes, curve: Curve, entry: Entry) -> None:
     axes.plot(
         curve.x,

@@ -113,6 +113,14 @@ def retrained_models(record: Record) -> int:
     return max((len(finding.retrained) for finding in record.audit.findings), default=0)
 
 
+def feature(record: Record) -> str | None:
+    """What the audited feature is called; None where records, not a feature, were forgotten."""
+    settings = record.audit.settings
+    if settings.get("subject") != "feature":
+        return None
+    return str(settings.get("feature", "the feature"))
+
+
 def finite(values: Sequence[float | None]) -> list[float]:
     """The numbers among ``values`` that can be drawn."""
     return [value for value in values if value is not None and math.isfinite(value)]
