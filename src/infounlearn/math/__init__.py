@@ -74,6 +74,7 @@ _ROOM = {
         "mutual_information",
     ),
     "keyed_noise": ("row_noise",),
+    "kolmogorov_barycenter": ("KolmogorovBarycenter",),
     "moments": ("GroupMoments",),
     "parity": (
         "decision_rates",
@@ -117,6 +118,7 @@ __all__ = [
     "GroupThresholds",
     "Groups",
     "InformationCertificate",
+    "KolmogorovBarycenter",
     "LineBarycenter",
     "LinearizedInformation",
     "OperatingPoint",
@@ -272,6 +274,9 @@ if TYPE_CHECKING:
         mutual_information,
     )
     from infounlearn.math.keyed_noise import row_noise
+    from infounlearn.math.kolmogorov_barycenter import (
+        KolmogorovBarycenter,
+    )
     from infounlearn.math.moments import GroupMoments
     from infounlearn.math.parity import (
         decision_rates,
