@@ -383,3 +383,13 @@ def test_what_cannot_be_used_is_refused_in_one_error():
         jittered.transport([[0.0, 0.0]], [0])
     with pytest.raises(InputError, match="noise does not fit"):
         jittered.transport([[0.0, 0.0]], [0], noise=np.zeros((2, 2)))
+
+
+def test_float32_rows_move_as_the_same_numbers_in_float64():
+    rng = np.random.default_rng(0)
+    X, z = rng.normal(size=(900, 3)).astype(np.float32), rng.integers(0, 2, 900)
+    fit = gaussian_barycenter(GroupMoments.empty(2, 3).add(X, z))
+    for amount in (0.0, 0.5, 1.0):
+        moved = fit.transport(X, z, amount=amount)
+        assert moved.dtype == np.float64
+        assert moved.tobytes() == fit.transport(X.astype(np.float64), z, amount=amount).tobytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,3 +126,22 @@ def test_moments_that_do_not_fit_are_refused():
         GroupMoments.of([1.0], [[np.nan]], [[[1.0]]])
     with pytest.raises(InputError, match="negative"):
         GroupMoments.of([-1.0], [[0.0]], [[[1.0]]])
+
+
+def test_blocks_of_rows_are_one_batch_and_float32_is_never_copied_whole():
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(30_000, 8)) + 100.0).astype(np.float32)
+    X[20_000:] += 50  # later blocks are far from the first
+    z = rng.integers(0, 2, len(X))
+    empty = GroupMoments.empty(2, 8)
+    tracemalloc.start()
+    narrow = empty.add(X, z)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.size * 8 / 2
+    wide = X.astype(np.float64)
+    same(narrow, empty.add(wide, z))
+    for group in (0, 1):
+        own = wide[z == group]
+        np.testing.assert_allclose(narrow.means[group], own.mean(0), rtol=1e-14)
+        np.testing.assert_allclose(narrow.covariances[group], np.cov(own.T, bias=True), rtol=1e-12)

@@ -102,13 +102,13 @@ class GaussianBarycenter:
         if draws is not None and not (draws.shape == rows.shape and np.isfinite(draws).all()):
             raise InputError(f"{where}: noise does not fit: pass finite draws of the shape of X")
         if amount == 0.0:
-            return rows.copy()
-        moved = np.empty_like(rows)
+            return rows.astype(np.float64)
+        moved = np.empty(rows.shape)
         for group in range(len(self.weights)):
             members = np.flatnonzero(groups == group)
             for start in range(0, len(members), BLOCK):
                 chosen = members[start : start + BLOCK]
-                source = rows[chosen]
+                source = rows[chosen].astype(np.float64, copy=False)
                 own = source - self.means[group]
                 if draws is not None:
                     own += np.sqrt(self.jitter) * _tiled(draws[chosen], self.noise_projector)

@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike
 
 from infounlearn.errors import InputError, Problems
 
+_BLOCK = 2048
+"""Rows in work at once: their copies stay in the cache."""
+
 
 @dataclass(frozen=True, eq=False)
 class GroupMoments:
@@ -97,20 +100,12 @@ class GroupMoments:
             raise InputError("GroupMoments.add: a weight is not finite: pass finite weights")
         batch = GroupMoments.empty(*self.means.shape)
         for group in range(len(self.counts)):
-            chosen = groups == group
-            own = rows[chosen]
-            part = None if weight is None else weight[chosen]
-            total = float(len(own)) if part is None else float(part.sum())
-            if total == 0.0:
-                continue
-            # The second centring takes back the rounding of the first mean.
-            centre = own.mean(0) if part is None else part @ own / total
-            own -= centre
-            shift = own.mean(0) if part is None else part @ own / total
-            own -= shift
-            batch.counts[group] = total
-            batch.means[group] = centre + shift
-            batch.scatters[group] = own.T @ (own if part is None else own * part[:, None])
+            members = np.flatnonzero(groups == group)
+            if weight is not None:
+                members = members[weight[members] > 0]
+            if len(members):
+                parts = _of_group(rows, members, weight)
+                batch.counts[group], batch.means[group], batch.scatters[group] = parts
         return self.merge(batch)
 
     def merge(self, other: GroupMoments) -> GroupMoments:
@@ -132,22 +127,52 @@ class GroupMoments:
         return GroupMoments(counts, means, self.scatters + other.scatters + spread)
 
 
+def _of_group(
+    rows: np.ndarray, members: np.ndarray, weight: np.ndarray | None
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Weight, mean and scatter of some rows, a cache-full at a time.
+
+    All is relative to the mean of the first few: near it, subtraction is exact, so that blocks are
+    joined without the rounding of a mean far from 0.
+    """
+    centre = rows[members[:_BLOCK]].mean(0, dtype=np.float64)
+    total, offset = 0.0, np.zeros(rows.shape[1])
+    scatter = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(members), _BLOCK):
+        some = members[start : start + _BLOCK]
+        own = rows[some] - centre
+        part = np.ones(len(some)) if weight is None else weight[some]
+        size = float(part.sum())
+        shift = part @ own / size
+        own -= shift
+        scatter += own.T @ (own if weight is None else own * part[:, None])
+        delta = shift - offset
+        scatter += np.outer(delta, delta * (total * size / (total + size)))
+        total += size
+        offset += delta * (size / total)
+    return total, centre + offset, scatter
+
+
 def checked_rows(
     where: str, X: ArrayLike, z: ArrayLike, shape: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``X`` as (n, d) float64 and ``z`` as (n,) integers, for ``shape`` = (groups, columns).
+    """``X`` as (n, d) floats and ``z`` as (n,) integers, for ``shape`` = (groups, columns).
+
+    float32 rows stay as they are, for the caller to widen a part at a time; others are float64.
 
     Raises:
         InputError: wrong shape, a value that is not finite, or a group outside 0 ≤ z < m.
     """
-    rows, groups = np.asarray(X, dtype=np.float64), np.asarray(z)
+    rows, groups = np.asarray(X), np.asarray(z)
+    if rows.dtype != np.float32:
+        rows = rows.astype(np.float64, copy=False)
     problems = Problems(where)
     problems.require(
         rows.ndim == 2 and rows.shape[1] == shape[1],
         f"X has shape {rows.shape}",
         fix=f"pass (n, {shape[1]}), one row per record",
     )
-    if not np.isfinite(rows).all():
+    if not all(np.isfinite(rows[i : i + _BLOCK]).all() for i in range(0, len(rows), _BLOCK)):
         problems.add("X has values that are not finite", fix="impute or drop those rows")
     if problems.require(
         groups.shape == rows.shape[:1] and (groups.dtype.kind in "iu" or groups.size == 0),
