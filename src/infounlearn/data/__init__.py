@@ -23,7 +23,12 @@ _HOME = {
     "load_diabetes": "diabetes",
     "load_german": "german",
     "load_law_school": "law_school",
+    "TableColumn": "table_columns",
     "TableData": "tabular",
+    "TableForm": "table_writer",
+    "TableScan": "table_files",
+    "TableWriter": "table_writer",
+    "scan_table": "table_files",
     "stratified_folds": "folds",
     "choose_forget": "splits",
     "label_noise": "splits",
@@ -63,6 +68,9 @@ if TYPE_CHECKING:
         split_records,
         stratified_parts,
     )
+    from infounlearn.data.table_columns import TableColumn
+    from infounlearn.data.table_files import TableScan, scan_table
+    from infounlearn.data.table_writer import TableForm, TableWriter
     from infounlearn.data.tabular import TableData
     from infounlearn.data.toy import (
         CHANNELS,

@@ -28,7 +28,7 @@ from infounlearn.errors import Problems
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
 """Cells that hold no value in a column of numbers, spaces around them aside."""
 
-_BLOCK = 1 << 22  # bytes read at a time; no row may be longer
+_BLOCK = 1 << 20  # bytes read at a time; no row may be longer
 _INTEGER = r"^(0|-?[1-9][0-9]*)$"
 _SPELLED = r"^(\+[0-9]+|[-+]?0[0-9]+)$"
 
@@ -195,8 +195,8 @@ def _require_closed(path: Path, last: str, problems: Problems) -> None:
     """A quote that is never closed makes all the lines below it one cell, the last of the file."""
     lines, tail = 0, b""
     with _open(path) as file:
-        for tail in file:
-            lines += 1
+        for line in file:
+            lines, tail = lines + 1, line
     begin = lines - last.count("\n") + (1 if tail.endswith(b"\n") else 0)
     problems.require(
         tail.rstrip(b"\r\n").endswith(b'"'),

@@ -55,10 +55,10 @@ class TableScan:
     def batches(
         self, rows: int = 65_536, columns: Sequence[str] | None = None
     ) -> Iterator[dict[str, np.ndarray]]:
-        """All rows in order, as dictionaries of (n,) arrays, n at most ``rows``.
+        """All rows in order, as dictionaries of (n,) arrays: n is ``rows``, but for the last.
 
         Args:
-            rows: most rows of a batch; a batch of a CSV file may have fewer, by its bytes.
+            rows: of a batch; they are what is held in memory.
             columns: names to be read, in this order; all by default.
 
         Yields:
@@ -103,14 +103,11 @@ class TableScan:
 
     def _read(self, places: list[int], rows: int) -> Iterator[dict[str, np.ndarray]]:
         chosen = [self.columns[place] for place in places]
-        for batch in self._arrow(places, rows):
-            # Arrow's slices share memory: a batch longer than asked for is held once.
-            for start in range(0, batch.num_rows, rows):
-                part = batch.slice(start, rows)
-                yield {
-                    column.name: to_numpy(values, column)
-                    for column, values in zip(chosen, part.columns, strict=True)
-                }
+        for batch in _of_size(self._arrow(places, rows), rows):
+            yield {
+                column.name: to_numpy(values, column)
+                for column, values in zip(chosen, batch.columns, strict=True)
+            }
 
     def _arrow(self, places: list[int], rows: int) -> Iterator[Any]:
         """Record batches of the columns at ``places``, ready to cast."""
@@ -127,6 +124,26 @@ class TableScan:
                 for place in places
             ]
             yield pa.record_batch(cells, names=names)
+
+
+def _of_size(batches: Iterator[Any], rows: int) -> Iterator[Any]:
+    """Record batches of ``rows`` rows each, but for the last, from batches of any size."""
+    import pyarrow as pa
+
+    held: list[Any] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += batch.num_rows
+        if count < rows:
+            continue
+        whole = pa.Table.from_batches(held).combine_chunks().to_batches()[0]
+        full = count - count % rows
+        for start in range(0, full, rows):
+            yield whole.slice(start, rows)
+        held, count = [whole.slice(full)], count - full
+    if count:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches()
 
 
 def scan_table(path: str | Path, *, delimiter: str | None = None) -> TableScan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -123,9 +124,7 @@ class TableWriter:
     ) -> None:
         try:
             if kind is None:
-                for part in (self._writer, self._packed, self._file):
-                    if part is not None:
-                        part.close()
+                self._close()
                 os.replace(self._hidden, self.path)
         finally:
             self._discard()
@@ -158,9 +157,20 @@ class TableWriter:
         }
         return pa.schema([(column.name, types[column.type]) for column in self.columns])
 
+    def _close(self) -> None:
+        """Close what is open, each once; the last bytes are written here."""
+        parts = self._file, self._packed, self._writer
+        self._writer = self._packed = self._file = None
+        with ExitStack() as stack:  # last in, first closed; and all of them, should one fail
+            for part in parts:
+                if part is not None:
+                    stack.callback(part.close)
+
     def _discard(self) -> None:
         """Close what is open and remove the hidden file, if it still has that name."""
-        if self._file is not None:
-            self._file.close()
-        self._writer = None
-        self._hidden.unlink(missing_ok=True)
+        try:
+            # What cannot be written no longer matters, and must not hide the first error.
+            with suppress(OSError, ValueError):
+                self._close()
+        finally:
+            self._hidden.unlink(missing_ok=True)
