@@ -33,6 +33,7 @@ class Variable:
         one_hot: whether its columns are 0 and 1, level by level.
         absent: for numbers with missing values: the column of ``codes`` that is 1 where missing.
         fill: what stands in ``numeric`` there.
+        dtype: type of its cells: "float64", "int64", "bool" or "object".
     """
 
     name: str
@@ -43,6 +44,7 @@ class Variable:
     one_hot: bool = False
     absent: int | None = None
     fill: float = 0.0
+    dtype: str = "float64"
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,20 @@ class MixedTable:
         return MixedTable(numeric, np.concatenate((self.codes, other.codes)), layout)
 
     def cells(self, variable: Variable) -> list[np.ndarray]:
-        """(n,) cells of each column of one variable, as they were written."""
+        """(n,) cells of each column of one variable, of the type they were written in.
+
+        Codes must be levels: a bank holds fitted rows only.
+        """
         if variable.kind == "numeric":
-            values = self.numeric[:, variable.at].copy()
+            values = self.numeric[:, variable.at].astype(variable.dtype)
             if variable.absent is not None:
-                values[self.codes[:, variable.absent] == 1] = np.nan
+                missing = self.codes[:, variable.absent] == 1
+                values = np.where(missing, np.nan, values)
             return [values]
         codes = self.codes[:, variable.at]
         if variable.one_hot:
-            return [(codes == level).astype(np.float64) for level in range(len(variable.columns))]
+            columns = range(len(variable.columns))
+            return [(codes == level).astype(variable.dtype) for level in columns]
         lookup = np.empty(len(variable.levels), dtype=object)
         lookup[:] = variable.levels
-        return [lookup[codes]]
+        return [lookup[codes].astype(variable.dtype)]

@@ -25,6 +25,9 @@ __all__ = ["SensitiveGroups", "encode_sensitive", "order_labels"]
 
 UNSEEN = -1
 """Code of a row whose group was not fitted, where the caller asked for codes all the same."""
+FEW_REMEDY = (
+    "add rows, merge groups, lower the minimum, pool small groups, or bin a continuous column"
+)
 POOLED = "(small groups)"
 """Label of the group that takes all cells smaller than ``min_count``, where asked for."""
 
@@ -67,6 +70,46 @@ class SensitiveGroups:
         """The same groups without the codes of the rows: what a fitted estimator keeps."""
         return replace(self, codes=np.empty(0, dtype=np.int64))
 
+    def small(self, min_count: int) -> tuple[Any, ...]:
+        """Labels of groups with fewer rows than ``min_count``."""
+        pairs = zip(self.labels, self.counts.tolist(), strict=True)
+        return tuple(label for label, count in pairs if count < min_count)
+
+    def pool(self, min_count: int) -> SensitiveGroups:
+        """All groups with fewer rows than ``min_count`` as one, the last."""
+        few = np.flatnonzero(self.counts < min_count)
+        if not len(few):
+            return self
+        homes = np.arange(len(self))
+        keep = np.setdiff1d(homes, few)
+        homes[keep], homes[few] = np.arange(len(keep)), len(keep)
+        counts = np.bincount(homes, weights=self.counts, minlength=len(keep) + 1)
+        return replace(
+            self,
+            labels=(*(self.labels[at] for at in keep), POOLED),
+            codes=homes[self.codes],
+            counts=counts.astype(np.int64),
+            cells={cell: int(homes[home]) for cell, home in self.cells.items()},
+        )
+
+    def merge(self, other: SensitiveGroups) -> SensitiveGroups:
+        """The groups of two batches of one stream, without the codes of their rows."""
+        columns = tuple(map(Categories.merge, self.columns, other.columns))
+        labels = list(dict.fromkeys((*self.labels, *other.labels)))
+        labels = [labels[at] for at in order_labels(labels)]
+        counts = dict.fromkeys(labels, 0)
+        for part in (self, other):
+            for label, count in zip(part.labels, part.counts.tolist(), strict=True):
+                counts[label] += count
+        cells = {}
+        for home, label in enumerate(labels):
+            parts = label if len(columns) > 1 else (label,)
+            cell = tuple(column.code(part) for column, part in zip(columns, parts, strict=True))
+            cells[cell] = home
+        none = np.empty(0, dtype=np.int64)
+        total = np.array([counts[label] for label in labels])
+        return SensitiveGroups(tuple(labels), none, total, self.names, columns, cells)
+
     def encode(
         self,
         values: object,
@@ -97,7 +140,8 @@ class SensitiveGroups:
         )
         problems.raise_if_any()
         pairs = zip(self.columns, arrays, strict=True)
-        parts = [column.encode(array, problems) for column, array in pairs]
+        tolerant = unseen == "mark"
+        parts = [column.encode(array, problems, tolerant=tolerant) for column, array in pairs]
         problems.raise_if_any()
         cells, inverse, _ = crossed(parts, [column.size for column in self.columns])
         found = np.array([self.cells.get(tuple(cell.tolist()), UNSEEN) for cell in cells])
@@ -123,6 +167,7 @@ def encode_sensitive(
     min_count: int = 2,
     bins: int | Literal["auto"] | None = None,
     small: Literal["error", "pool"] = "error",
+    like: SensitiveGroups | None = None,
 ) -> SensitiveGroups:
     """Groups of the rows by one sensitive column, or by several crossed.
 
@@ -138,6 +183,7 @@ def encode_sensitive(
             Within a bin the value stays visible: audit with the raw values.
         small: "error", or "pool": all cells below ``min_count`` become one group; which of them a
             row is in then stays visible.
+        like: an earlier batch of the same stream, whose bins are used.
 
     Raises:
         InputError: no rows, missing values, unsupported types, too small groups, or settings out
@@ -158,36 +204,38 @@ def encode_sensitive(
     names, arrays = columns_of(values, where)
     if not len(arrays[0]):
         raise InputError(f"{where}: sensitive has no rows: pass one value per row")
+    problems.require(
+        like is None or len(like.columns) == len(arrays),
+        f"sensitive has {len(arrays)} columns, not as many as before",
+        fix="pass the same columns in every batch",
+    )
+    problems.raise_if_any()
+    before = [None] * len(arrays) if like is None else [column.edges for column in like.columns]
     fitted = [
-        fit_column(array, name, problems, bins=bins, missing=missing)
-        for array, name in zip(arrays, names, strict=True)
+        fit_column(array, name, problems, bins=bins, missing=missing, edges=edges)
+        for array, name, edges in zip(arrays, names, before, strict=True)
     ]
     problems.raise_if_any()
     columns = tuple(column for column, _ in fitted)
     parts = [codes for _, codes in fitted]
     cells, codes, counts = crossed(parts, [column.size for column in columns])
     labels = [_label(columns, cell) for cell in cells]
-    homes = np.arange(len(labels))
-    few = np.flatnonzero(counts < min_count)
-    if len(few) and small == "pool":
-        keep = np.setdiff1d(homes, few)
-        homes[keep], homes[few] = np.arange(len(keep)), len(keep)
-        labels = [labels[index] for index in keep] + [POOLED]
-        codes = homes[codes]
-        counts = np.bincount(codes, minlength=len(labels))
-        few = np.flatnonzero(counts < min_count)
+    table = {tuple(cell): home for home, cell in enumerate(cells.tolist())}
+    codes = codes.astype(np.int64)
+    groups = SensitiveGroups(tuple(labels), codes, counts, names, columns, table)
+    if small == "pool":
+        groups = groups.pool(min_count)
+    few = np.flatnonzero(groups.counts < min_count)
     if len(few):
-        shown = [(labels[index], int(counts[index])) for index in few[:5]]
+        shown = [(groups.labels[at], int(groups.counts[at])) for at in few[:5]]
         problems.add(
-            f"{len(few)} of {len(labels)} sensitive groups have fewer than {min_count} rows, for "
+            f"{len(few)} of {len(groups)} sensitive groups have fewer than {min_count} rows, for "
             f"example {shown}",
             why="a law cannot be learnt from so few rows",
-            fix="add rows, merge groups, lower the minimum, pool small groups, or bin a "
-            "continuous column",
+            fix=FEW_REMEDY,
         )
     problems.raise_if_any()
-    table = {tuple(cell.tolist()): int(home) for cell, home in zip(cells, homes, strict=True)}
-    return SensitiveGroups(tuple(labels), codes, counts, names, columns, table)
+    return groups
 
 
 def order_labels(labels: list[Any]) -> list[int]:

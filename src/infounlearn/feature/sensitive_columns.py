@@ -39,13 +39,34 @@ class Categories:
         """Number of codes; the code of missing values is behind all others."""
         return len(self.labels) + self.missing
 
+    def code(self, label: Any) -> int:
+        """Code of a label, None for missing."""
+        return len(self.labels) if label is None else self.labels.index(label)
+
+    def merge(self, other: Categories) -> Categories:
+        """The values of both; bins must be the same."""
+        missing = self.missing or other.missing
+        if self.edges is not None:
+            return Categories(self.labels, {}, self.edges, missing)
+        labels = tuple(sorted(dict.fromkeys((*self.labels, *other.labels)), key=sort_key))
+        return Categories(labels, {label: at for at, label in enumerate(labels)}, None, missing)
+
     def name(self, code: int) -> Any:
         """Label of a code, None for missing."""
         return self.labels[code] if code < len(self.labels) else None
 
-    def encode(self, array: np.ndarray, problems: Problems) -> np.ndarray:
-        """(n,) codes below :attr:`size`, or STRANGE where a value was not fitted."""
+    def encode(self, array: np.ndarray, problems: Problems, *, tolerant: bool = True) -> np.ndarray:
+        """(n,) codes below :attr:`size`, or STRANGE where a value was not fitted.
+
+        Missing values are a problem unless they were fitted or the caller is ``tolerant``.
+        """
         values, inverse = distinct(array)
+        if None in values and not (self.missing or tolerant):
+            rows = int(np.isin(inverse, [at for at, one in enumerate(values) if one is None]).sum())
+            problems.add(
+                f"sensitive has {rows} missing values (None or NaN), and had none in fit",
+                fix="drop or impute those rows, or fit with missing='group' on some of them",
+            )
         if self.edges is None:
             codes = [self.index.get(value, STRANGE) for value in values]
         else:
@@ -72,6 +93,7 @@ def fit_column(
     *,
     bins: int | Literal["auto"] | None,
     missing: str,
+    edges: np.ndarray | None = None,
 ) -> tuple[Categories, np.ndarray]:
     """How the values of one column are told apart, and the code of each row."""
     values, inverse = distinct(array)
@@ -79,7 +101,7 @@ def fit_column(
     rows = int(np.isin(inverse, absent).sum())
     problems.require(
         missing == "group" or not rows,
-        f"sensitive column {name} has {rows} missing values",
+        f"sensitive column {name} has {rows} missing values (None or NaN)",
         fix="drop or impute those rows, or make them a group of their own (missing='group')",
     )
     strange = sorted({type(v).__name__ for v in values if not isinstance(v, SUPPORTED)})
@@ -95,11 +117,10 @@ def fit_column(
     present = sorted((value for value in values if value is not None), key=sort_key)
     counted = np.bincount(inverse, minlength=len(values))
     sizes = {value: int(counted[at]) for at, value in enumerate(values) if value is not None}
-    edges = None
     total = sum(sizes.values())
     pieces = min(MOST, max(FEWEST, round(total ** (1 / 3)))) if bins == "auto" else bins
     # None and truth values are never cut.
-    if pieces is not None and present and all(map(number, present)):
+    if edges is None and pieces is not None and present and all(map(number, present)):
         whole = all(float(value).is_integer() for value in present)
         if len(present) > (int(pieces) if bins != "auto" or not whole else MANY):
             edges = _edges(present, [sizes[value] for value in present], int(pieces))
@@ -155,8 +176,14 @@ def distinct(array: np.ndarray) -> tuple[list[Any], np.ndarray]:
     else:
         cells = array.tolist()
         index: dict[Any, int] = {}
-        for cell in dict.fromkeys(cells):
-            index[cell] = len(index)
+        try:
+            for cell in dict.fromkeys(cells):
+                index[cell] = len(index)
+        except TypeError as error:
+            raise InputError(
+                f"a column holds values that are no single values ({error}): pass truth values, "
+                "numbers or texts"
+            ) from error
         found = list(index)
         inverse = np.fromiter(map(index.__getitem__, cells), dtype=np.int64, count=len(cells))
     values = [None if is_missing(value) else _plain(value) for value in found]
