@@ -1,0 +1,100 @@
+"""What post-processing methods share: a base model, its out-of-fold scores, and a second step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from infounlearn.experiments.rivals.base import Base, out_of_fold
+from infounlearn.math.parity import demographic_parity_difference
+
+
+class Scored(BaseEstimator):
+    """A classifier that passes column 0, a probability, on: the base of a package's own step."""
+
+    def __init__(self, classes: tuple[Any, ...] = (0, 1)) -> None:
+        self.classes = classes
+        self.classes_ = np.asarray(classes)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> Scored:
+        """Nothing is fitted."""
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """(n, 2)."""
+        return np.column_stack([1 - X[:, 0], X[:, 0]])
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """(n,) classes at one half."""
+        found: np.ndarray = self.classes_[(X[:, 0] >= 0.5).astype(int)]
+        return found
+
+
+class PostProcessor(BaseEstimator):
+    """Fits a base model, then a step on its out-of-fold training scores."""
+
+    base: Base
+
+    def fit(self, X: np.ndarray, y: np.ndarray, sensitive: np.ndarray) -> PostProcessor:
+        """Fit the base model, shared with all that have the same one, and then the step."""
+        self.base_ = clone(self.base).fit(X, y)
+        if self.base.task == "classification":
+            self.classes_ = self.base_.classes_
+            y = (y == self.classes_[1]).astype(int)
+        self.fit_scores(out_of_fold(self.base, X, y, sensitive), y, sensitive)
+        return self
+
+    def fit_scores(self, scores: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+        """Fit the step on (n,) scores, targets and groups."""
+        raise NotImplementedError
+
+
+class Decider(PostProcessor):
+    """A step that gives the probability of each decision."""
+
+    def accept(self, scores: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """(n,) probability of the second class as the decision."""
+        raise NotImplementedError
+
+    def decision_proba(self, X: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
+        """(n, 2) probabilities of the two decisions."""
+        one = self.accept(self.base_.scores(X), sensitive)
+        return np.column_stack([1 - one, one])
+
+    def predict(self, X: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
+        """The more probable decision; :meth:`decision_proba` is what is compared."""
+        found: np.ndarray = self.classes_[self.decision_proba(X, sensitive).argmax(1)]
+        return found
+
+
+class Rescorer(PostProcessor):
+    """A step that gives another score, cut at one half where it is a classification."""
+
+    def rescore(self, scores: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """(n,) new scores."""
+        raise NotImplementedError
+
+    def decision_function(self, X: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
+        """(n,) new scores."""
+        return self.rescore(self.base_.scores(X), sensitive)
+
+    def predict(self, X: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
+        """Classes, or the new scores of a regression."""
+        scores = self.decision_function(X, sensitive)
+        if self.base.task == "regression":
+            return scores
+        found: np.ndarray = self.classes_[(scores >= 0.5).astype(int)]
+        return found
+
+
+def training_gap(scores: np.ndarray, z: np.ndarray) -> float:
+    """Demographic parity difference of the plain decisions on training rows.
+
+    Dials that are bounds on a gap are shares of it: the same six shares then cover every table.
+    """
+    return demographic_parity_difference(scores >= 0.5, z)
