@@ -82,8 +82,7 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         seed_: seed in use.
 
     References:
-        Xu & Strohmer (2023), "Fair data representation for machine learning at the Pareto
-        frontier", JMLR 24; Xu & Strohmer (2025), arXiv:2502.05684.
+        Xu & Strohmer (2023), JMLR 24, on fair data representation; (2025), arXiv:2502.05684.
     """
 
     def __init__(
@@ -210,13 +209,7 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         return rows.with_cells(self._cells, np.asarray(released.rows), moved)
 
     def fit_transform(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        sensitive: Any = None,
-        given: Any = None,
-        keys: Any = None,
+        self, X: Any, y: Any = None, *, sensitive: Any = None, given: Any = None, keys: Any = None
     ) -> Any:
         """:meth:`fit`, then :meth:`transform` of the same rows.
 
@@ -233,8 +226,8 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
     def release_kernels(self, X: Any, *, sensitive: Any = None, given: Any = None) -> Any:
         """(n, J) probabilities with which each row of the bank is released for each row of X.
 
-        At full strength; the dial mixes them with the row itself. They are what a certificate of
-        I(X̂; Z) on fresh rows needs. None for a method that moves numbers.
+        At full strength: the dial mixes them with the row itself. A certificate of I(X̂; Z) on
+        fresh rows needs them. None for a method that moves numbers.
 
         Args:
             X, sensitive, given: as in :meth:`transform`.

@@ -142,7 +142,6 @@ class SensitiveGroups:
         pairs = zip(self.columns, arrays, strict=True)
         tolerant = unseen == "mark"
         parts = [column.encode(array, problems, tolerant=tolerant) for column, array in pairs]
-        problems.raise_if_any()
         cells, inverse, _ = crossed(parts, [column.size for column in self.columns])
         found = np.array([self.cells.get(tuple(cell.tolist()), UNSEEN) for cell in cells])
         codes = found.astype(np.int64)[inverse]
@@ -151,11 +150,12 @@ class SensitiveGroups:
             shown = [tuple(array[row] for array in arrays) for row in strange[:3]]
             examples = [_plain(cell[0]) if len(cell) == 1 else cell for cell in shown]
             known = list(self.labels[:9])
-            raise InputError(
-                f"{where}: {len(strange)} rows are in groups that were not fitted, for example "
-                f"{examples}: pass rows of the groups {known}, fit on rows of every group, or set "
-                "a policy for unseen groups"
+            problems.add(
+                f"{len(strange)} rows are in groups that were not fitted, for example {examples}",
+                fix=f"pass rows of the groups {known}, fit on rows of every group, or set a "
+                "policy for unseen groups",
             )
+        problems.raise_if_any()
         return codes
 
 
