@@ -9,109 +9,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-_ROOM = {
-    "barycenter_1d": ("LineBarycenter", "fit_line_barycenter"),
-    "barycenter_gaussian": ("GaussianBarycenter", "bures2", "gaussian_barycenter"),
-    "certificates": (
-        "Design",
-        "Equivalents",
-        "InformationCertificate",
-        "certify_information",
-    ),
-    "conversions": (
-        "anchor_bound",
-        "attack_accuracy",
-        "attack_accuracy_floor",
-        "auc_bound",
-        "auc_from_total_variation",
-        "binary_information",
-        "capacity_bound",
-        "change_of_prior",
-        "delta_at_epsilon",
-        "demographic_parity_bound",
-        "drift_bound",
-        "forget_accuracy_bound",
-        "forget_anchor_bound",
-        "forget_retain_bound",
-        "largest_information",
-        "necessity_bound",
-        "score_gap_bound",
-        "score_gap_moment_bound",
-        "total_variation",
-        "tpr_at_fpr_bound",
-    ),
-    "decision_curve": (
-        "GroupThresholds",
-        "ParityCurve",
-        "fit_parity_curve",
-    ),
-    "decision_lp": (
-        "DecisionPlan",
-        "constraint_laws",
-        "plan_decisions",
-    ),
-    "dependence": ("energy_distance", "hsic_unbiased", "median_bandwidth"),
-    "divergences": ("jensen_shannon", "kl", "total_variation_rows"),
-    "hypervolume": ("PairedDifference", "best_utility", "frontier_area", "paired_difference"),
-    "inference": (
-        "OperatingPoint",
-        "auc",
-        "auc_interval",
-        "bootstrap_interval",
-        "clopper_pearson",
-        "dkw_band",
-        "information_null",
-        "mean_interval",
-        "permutation_null",
-        "roc_curve",
-        "tpr_at_fpr",
-    ),
-    "information": (
-        "group_log_laws",
-        "information_from_log_laws",
-        "marginal_ceiling",
-        "marginal_information",
-        "mutual_information",
-    ),
-    "keyed_noise": ("row_noise",),
-    "kolmogorov_barycenter": ("KolmogorovBarycenter",),
-    "moments": ("GroupMoments",),
-    "parity": (
-        "decision_rates",
-        "demographic_parity_difference",
-        "equal_opportunity_difference",
-        "equalized_odds_difference",
-        "ks_distance",
-        "wasserstein_gap",
-    ),
-    "parity_intervals": (
-        "GapInterval",
-        "demographic_parity_interval",
-        "equalized_odds_interval",
-        "ks_interval",
-    ),
-    "pooling": ("PooledLaws", "pooled_marginal_information", "pooled_mutual_information"),
-    "scores": (
-        "bin_width",
-        "confidence",
-        "cross_entropy_loss",
-        "logit_margin",
-        "residual",
-        "score_information",
-        "soft_bin_centers",
-        "soft_bins",
-        "squared_error",
-    ),
-    "surrogates": ("LinearizedInformation", "unbiased_information"),
-    "tables": ("Groups", "Pools"),
-    "transport": ("quantile_match", "quantile_targets", "wasserstein_1d"),
-}
+from infounlearn.math.rooms import ROOM as _ROOM
+
 _HOME = {name: f"infounlearn.math.{module}" for module, names in _ROOM.items() for name in names}
 
 __all__ = [
+    "CommonSupport",
     "DecisionPlan",
     "Design",
     "Equivalents",
+    "ExactCoupling",
     "GapInterval",
     "GaussianBarycenter",
     "GroupMoments",
@@ -156,6 +63,9 @@ __all__ = [
     "equal_opportunity_difference",
     "equalized_odds_difference",
     "equalized_odds_interval",
+    "exact_coupling",
+    "exact_target",
+    "fit_common_support",
     "fit_line_barycenter",
     "fit_parity_curve",
     "forget_accuracy_bound",
@@ -213,6 +123,9 @@ if TYPE_CHECKING:
         InformationCertificate,
         certify_information,
     )
+    from infounlearn.math.common_support import CommonSupport
+    from infounlearn.math.common_support_exact import ExactCoupling, exact_coupling, exact_target
+    from infounlearn.math.common_support_fit import fit_common_support
     from infounlearn.math.conversions import (
         anchor_bound,
         attack_accuracy,
@@ -235,16 +148,8 @@ if TYPE_CHECKING:
         total_variation,
         tpr_at_fpr_bound,
     )
-    from infounlearn.math.decision_curve import (
-        GroupThresholds,
-        ParityCurve,
-        fit_parity_curve,
-    )
-    from infounlearn.math.decision_lp import (
-        DecisionPlan,
-        constraint_laws,
-        plan_decisions,
-    )
+    from infounlearn.math.decision_curve import GroupThresholds, ParityCurve, fit_parity_curve
+    from infounlearn.math.decision_lp import DecisionPlan, constraint_laws, plan_decisions
     from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
     from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
     from infounlearn.math.hypervolume import (
@@ -274,9 +179,7 @@ if TYPE_CHECKING:
         mutual_information,
     )
     from infounlearn.math.keyed_noise import row_noise
-    from infounlearn.math.kolmogorov_barycenter import (
-        KolmogorovBarycenter,
-    )
+    from infounlearn.math.kolmogorov_barycenter import KolmogorovBarycenter
     from infounlearn.math.moments import GroupMoments
     from infounlearn.math.parity import (
         decision_rates,
