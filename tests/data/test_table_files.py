@@ -136,6 +136,13 @@ def test_batches_are_the_rows_in_order(
     assert found == [(i, x, w or None, ".") for i, x, w in rows]
 
 
+@pytest.mark.parametrize("rows", [1, 7, 20, 40, 41])
+def test_batches_have_the_size_asked_for(tmp_path: Path, rows: int) -> None:
+    path = saved(tmp_path, "a,b\n" + "".join(f"{value},x\n" for value in range(40)))
+    found = [batch["a"].tolist() for batch in scan_table(path).batches(rows)]
+    assert found == [[*range(start, min(start + rows, 40))] for start in range(0, 40, rows)]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -136,12 +136,12 @@ def test_control_c_in_another_process_leaves_nothing(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"i": np.array([1, 2, 3])}, "columns differ in length"),
-        ({"i": np.array([1.5, np.nan])}, r"'i' is an integer column and got \[1.5\]"),
-        ({"i": np.array(["1", "2"])}, "'i' is a integer column and got <U1"),
-        ({"x": np.array(["a", "b"], object)}, "'x' is a number column and got object"),
+        ({"i": np.array([1.5, np.nan])}, r"'i' is of type integer and got \[1.5\]"),
+        ({"i": np.array(["1", "2"])}, "'i' is of type integer and got <U1"),
+        ({"x": np.array(["a", "b"], object)}, "'x' is of type number and got object"),
         ({"x": np.zeros((2, 1))}, r"shape \(2, 1\)"),
-        ({"w": np.array([1, "b"], object)}, "'w' is a text column"),
-        ({"b": np.array([1, 0])}, "'b' is a boolean column"),
+        ({"w": np.array([1, "b"], object)}, "'w' is of type text"),
+        ({"b": np.array([1, 0])}, "'b' is of type boolean"),
         ({"more": [1, 2]}, "the batch has columns"),
     ],
 )

@@ -80,7 +80,7 @@ def to_arrow(values: Any, column: TableColumn, problems: Problems) -> Any:
         whole = np.isnan(array) | ((array == np.round(array)) & (np.abs(array) <= EXACT))
         if not problems.require(
             bool(whole.all()),
-            f"column {column.name!r} is an integer column and got {array[~whole][:1].tolist()}",
+            f"column {column.name!r} is of type integer and got {array[~whole][:1].tolist()}",
             fix="declare it: TableWriter(..., like=scan.changed(numeric=[...]))",
         ):
             return None
@@ -100,7 +100,7 @@ def to_arrow(values: Any, column: TableColumn, problems: Problems) -> Any:
         except (pa.ArrowInvalid, pa.ArrowTypeError) as caught:
             error = f": {caught}"
     problems.add(
-        f"column {column.name!r} is a {column.type} column and got {array.dtype} of shape "
+        f"column {column.name!r} is of type {column.type} and got {array.dtype} of shape "
         f"{array.shape}{error}",
         fix="pass (n,) values of the type the scan names",
     )
