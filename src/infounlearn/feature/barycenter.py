@@ -150,7 +150,7 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         Raises:
             InputError: everything that cannot be used, in one message.
         """
-        self._learn(X, y, sensitive, given, None)
+        self._learn(X, y, sensitive, given, None, few=2)
         self._finish()
         return self
 
@@ -169,7 +169,7 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         Raises:
             InputError: as :meth:`fit`; that groups are too few or too small is said at transform.
         """
-        self._learn(X, y, sensitive, given, getattr(self, "_history", None))
+        self._learn(X, y, sensitive, given, getattr(self, "_history", None), few=1)
         return self
 
     def transform(
@@ -251,9 +251,11 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         tags.target_tags.required = bool(self.use_target or self.given_target)
         return tags
 
-    def _learn(self, X: Any, y: Any, sensitive: Any, given: Any, history: History | None) -> None:
+    def _learn(
+        self, X: Any, y: Any, sensitive: Any, given: Any, history: History | None, *, few: int
+    ) -> None:
         whole = history is None
-        batch = read_batch(self, X, y, sensitive, given, history, Problems(_WHERE))
+        batch = read_batch(self, X, y, sensitive, given, history, Problems(_WHERE), few=few)
         batch.history.add(batch.table, batch.groups, batch.strata, batch.values, batch.target)
         self._history = batch.history
         self._stale = True

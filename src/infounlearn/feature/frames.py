@@ -116,7 +116,8 @@ class Frame:
         import narwhals.stable.v1 as nw
 
         name, own = self.names[at], self.native[self.names[at]]
-        if values.dtype == np.float64 and own.dtype == nw.Float64 and moved.all():
+        plain = values.dtype == np.float64 and own.dtype == nw.Float64 and moved.all()
+        if plain and not np.isnan(values).any():
             return nw.new_series(name, values, backend=self.native.implementation)
         breaks = values.dtype.kind == "f" and own.dtype.is_numeric() and not own.dtype.is_float()
         if breaks and bool(own.is_null().any()):
@@ -133,7 +134,12 @@ class Frame:
         cells = [None if is_missing(cell) else cell for cell in merged.tolist()]
         if dtype.is_integer():
             cells = [None if cell is None else int(cell) for cell in cells]
-        return nw.new_series(name, cells, dtype, backend=self.native.implementation)
+        series = nw.new_series(name, cells, dtype, backend=self.native.implementation)
+        native = own.to_native()
+        if hasattr(native, "combine_chunks") and not breaks:
+            # Arrow has several types of text; narwhals knows one.
+            series = nw.from_native(series.to_native().cast(native.type), series_only=True)
+        return series
 
 
 def read_frame(X: object, problems: Problems) -> Frame | None:

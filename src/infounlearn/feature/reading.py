@@ -50,6 +50,8 @@ def read_batch(
     given: Any,
     history: History | None,
     problems: Problems,
+    *,
+    few: int,
 ) -> Batch:
     """One batch to learn from.
 
@@ -75,7 +77,7 @@ def read_batch(
         given=y if by_target else given,
         needs_sensitive=True,
         needs_given=False,
-        few=2 if history is None else 1,
+        few=few,
     )
     validate_data(estimator, X, reset=history is None, skip_check_array=True)
     missing = settings["missing"]
