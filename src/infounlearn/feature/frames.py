@@ -138,7 +138,8 @@ class Frame:
         native = own.to_native()
         if hasattr(native, "combine_chunks") and not breaks:
             # Arrow has several types of text; narwhals knows one.
-            series = nw.from_native(series.to_native().cast(native.type), series_only=True)
+            cast = series.to_native().cast(native.type)
+            series = nw.from_native(cast, series_only=True).alias(name)
         return series
 
 

@@ -1,0 +1,297 @@
+"""What the table barycenter refuses, and what it does by stated policy, in scikit-learn too."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn import config_context
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from infounlearn.errors import InputError
+from infounlearn.feature import WassersteinBarycenter
+from infounlearn.feature.policies import FeatureWarning
+from tests.feature import tables
+from tests.feature.tables import mixed, numbers
+
+
+@pytest.fixture(autouse=True)
+def _plug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, tables.PLUG, tables)
+
+
+X, Z = numbers()
+FRAME = pd.DataFrame(X, columns=list("abc")).assign(s=np.where(Z, "m", "f"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"amount": 1.5}, "amount is 1.5"),
+        ({"amount": np.nan}, "amount is nan"),
+        ({"amount": "all"}, "amount is 'all'"),
+        ({"method": "affine"}, "method is 'affine'"),
+        ({"mode": "guess"}, "mode is 'guess'"),
+        ({"method": "line", "mode": "blind"}, "guessing the group guarantees nothing"),
+        ({"method": "gaussian", "use_target": True}, "use_target is set"),
+        ({"method": "line", "missing_features": "level"}, "it moves numbers only"),
+        ({"bins": 1}, "bins is 1"),
+        ({"min_group": 0}, "min_group is 0"),
+        ({"jitter": -1.0}, "jitter is -1.0"),
+        ({"random_state": "now"}, "random_state is 'now'"),
+        ({"unseen": "drop"}, "unseen is 'drop'"),
+        ({"given": "a", "given_target": True}, "given and given_target are both set"),
+        ({"use_target": True}, "y is absent"),
+        ({"sensitive": "q"}, "names a column 'q' that X does not have"),
+        ({"sensitive": 9}, "names a column 9"),
+        ({"sensitive": None}, r"sensitive is absent.*set_fit_request"),
+        ({"given": "s"}, "both sensitive and given"),
+        ({"categorical": ["nope"]}, "names a column 'nope'"),
+        ({"categorical": ["a"], "numeric": ["a"]}, "declared to be of two kinds"),
+        (
+            {"ordinal": {"s": ("f", "m")}, "sensitive": "a", "bins": 3, "categorical": ["s"]},
+            "two kinds",
+        ),
+        ({"ordinal": ["b"], "categorical": ["b"]}, "two kinds"),
+        ({"ordinal": {"s": ("f",)}, "sensitive": "a", "bins": 3}, r"holds \['m'\], not among"),
+    ],
+)
+def test_bad_settings_are_named(settings: dict, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        WassersteinBarycenter(**{"sensitive": "s", **settings}).fit(FRAME)
+
+
+def test_all_problems_come_in_one_message() -> None:
+    frame = FRAME.assign(a=np.inf, s=["f", None] * 150)
+    with pytest.raises(InputError, match=r"(?s)3 problems.*amount.*missing values.*infinity"):
+        WassersteinBarycenter("s", 2.0, "gaussian").fit(frame)
+
+
+@pytest.mark.parametrize(
+    ("table", "z", "told"),
+    [
+        (X, np.zeros(300), "one group only"),
+        (X, np.arange(300) == 0, "has 1 rows, fewer than 2"),
+        (X, Z[:-1], "sensitive has 299 rows, X has 300"),
+        (X[:, 0], Z, "Expected 2D array"),
+        (X[:, :0], Z, r"0 feature\(s\)"),
+        (X[:1], Z[:1], r"1 sample\(s\)"),
+        (X * 1j, Z, "Complex data not supported"),
+        (np.where(X > 3, np.nan, X), Z, "NaN or infinity"),
+        (np.where(X > 3, np.inf, X), Z, "NaN or infinity"),
+        (np.random.default_rng(0).normal(size=(6, 8)), np.arange(6) % 2, "rank"),
+        ("table", Z, "Expected 2D array"),
+    ],
+)
+def test_bad_tables_are_named(table: Any, z: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        WassersteinBarycenter(method="gaussian").fit(table, sensitive=z)
+
+
+def test_a_table_of_the_sensitive_column_alone_has_nothing_to_move() -> None:
+    with pytest.raises(InputError, match="no column of X is left"):
+        WassersteinBarycenter("s").fit(FRAME[["s"]])
+
+
+def test_constant_columns_stay_and_more_columns_than_rows_are_served_by_other_methods() -> None:
+    table = np.column_stack((X, np.full(300, 7.0)))
+    moved = WassersteinBarycenter(method="gaussian").fit_transform(table, sensitive=Z)
+    assert np.abs(moved[:, 3] - 7.0).max() < 1e-12
+    wide = np.random.default_rng(0).normal(size=(6, 8))
+    line = WassersteinBarycenter(method="line", random_state=0)
+    assert line.fit_transform(wide, sensitive=np.arange(6) % 2).shape == (6, 8)
+
+
+@pytest.mark.filterwarnings("ignore::infounlearn.feature.policies.FeatureWarning")
+def test_a_copy_of_the_sensitive_column_becomes_a_constant() -> None:
+    table = np.column_stack((X, Z))
+    moved = WassersteinBarycenter(method="gaussian", numeric=[3]).fit_transform(table, sensitive=Z)
+    assert np.ptp(moved[:, 3]) < 1e-12
+    z = np.random.default_rng(0).normal(size=300)
+    moved = WassersteinBarycenter(method="gaussian").fit_transform(z[:, None], sensitive=z)
+    assert np.ptp(moved) < 1e-12
+
+
+def test_discrete_columns_under_affine_maps_are_warned_of() -> None:
+    table = np.column_stack((X, np.arange(300) % 3))
+    with pytest.warns(FeatureWarning, match=r"columns \['x3'\] hold few distinct values"):
+        WassersteinBarycenter(method="gaussian").fit(table, sensitive=Z)
+
+
+def test_groups_unseen_or_absent_at_transform() -> None:
+    fitted = WassersteinBarycenter(method="gaussian").fit(X, sensitive=Z)
+    with pytest.raises(InputError, match=r"sensitive is absent.*mode='blind'"):
+        fitted.transform(X)
+    with pytest.raises(InputError, match="2 rows are in groups that were not fitted"):
+        fitted.transform(X[:3], sensitive=[5, 0, 5])
+    with pytest.raises(InputError, match=r"1 missing values \(None or NaN\)"):
+        fitted.transform(X[:3], sensitive=[None, 0, 1])
+    keep = WassersteinBarycenter(method="gaussian", unseen="keep").fit(X, sensitive=Z)
+    moved = keep.transform(X[:3], sensitive=[5, 0, None])
+    assert np.array_equal(moved[[0, 2]], X[[0, 2]])
+    assert (moved[1] != X[1]).any()
+
+
+def test_missing_groups_may_be_a_group() -> None:
+    z = [None if row % 5 == 0 else bool(row % 2) for row in range(300)]
+    estimator = WassersteinBarycenter(method="gaussian", missing="group").fit(X, sensitive=z)
+    assert estimator.groups_ == (False, True, None)
+
+
+def test_small_groups_may_be_pooled() -> None:
+    z = np.array(["a"] * 150 + ["b"] * 144 + ["c"] * 3 + ["d"] * 3)
+    settings: dict[str, Any] = {"method": "line", "min_group": 5, "random_state": 0}
+    with pytest.raises(InputError, match=r"(?s)2 problems.*'c' has 3 rows.*'d' has 3 rows"):
+        WassersteinBarycenter(**settings).fit(X, sensitive=z)
+    pooled = WassersteinBarycenter(small_groups="pool", **settings).fit(X, sensitive=z)
+    assert pooled.groups_ == ("a", "b", "(small groups)")
+    other = np.where(np.isin(z, ["c", "d"]), "zz", z)
+    expected = WassersteinBarycenter(**settings).fit_transform(X, sensitive=other)
+    assert np.array_equal(pooled.transform(X, sensitive=z), expected)
+
+
+def test_blind_release_needs_no_group() -> None:
+    estimator = WassersteinBarycenter("sex", mode="blind", random_state=0).fit(mixed())
+    whole = estimator.transform(mixed())
+    assert estimator.transform(mixed().drop(columns="sex")).equals(whole)
+    assert estimator.transform(mixed().assign(sex="unknown")).equals(whole)
+
+
+def test_before_a_fit_there_is_nothing_to_release() -> None:
+    with pytest.raises(NotFittedError):
+        WassersteinBarycenter("s").transform(FRAME)
+
+
+@pytest.mark.parametrize("method", ["line", "gaussian"])
+def test_column_array_and_frame_forms_agree(method: str) -> None:
+    base: dict[str, Any] = {"method": method, "random_state": 0, "keys": "content"}
+    by_array = WassersteinBarycenter(**base).fit_transform(X, sensitive=FRAME["s"])
+    by_name = WassersteinBarycenter("s", **base).fit_transform(FRAME)
+    by_polars = WassersteinBarycenter("s", **base).fit_transform(pl.from_pandas(FRAME))
+    by_place = WassersteinBarycenter(0, **base).fit_transform(np.column_stack((Z, X)))
+    assert list(by_name.columns) == by_polars.columns == ["a", "b", "c"]
+    for other in (by_name.to_numpy(), by_polars.to_numpy(), by_place):
+        assert np.array_equal(other, by_array)
+    kept = WassersteinBarycenter("s", drop_sensitive=False, **base).fit_transform(FRAME)
+    assert list(kept.columns) == ["a", "b", "c", "s"]
+    assert kept["s"].equals(FRAME["s"])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize(
+    "table",
+    [X, FRAME[["a", "b", "c"]], pl.from_pandas(FRAME[["a", "b", "c"]])],
+    ids=["array", "pandas", "polars"],
+)
+def test_set_output(library: str, table: Any) -> None:
+    estimator = WassersteinBarycenter(method="gaussian").set_output(transform=library)
+    out = estimator.fit(table, sensitive=Z).transform(table, sensitive=Z)
+    assert type(out).__module__.startswith(library)
+    assert list(out.columns) == list(estimator.get_feature_names_out())
+    plain = WassersteinBarycenter(method="gaussian").fit_transform(table, sensitive=Z)
+    assert np.allclose(out.to_numpy(), np.asarray(plain))
+
+
+def test_the_column_form_runs_in_a_pipeline_and_a_grid_search() -> None:
+    y = (X.sum(1) > 0).astype(int)
+    pipeline = make_pipeline(
+        WassersteinBarycenter("s", method="gaussian"), StandardScaler(), LogisticRegression()
+    )
+    search = GridSearchCV(pipeline, {"wassersteinbarycenter__amount": [0.0, 0.5, 1.0]}, cv=2)
+    search.fit(FRAME, y)
+    assert search.predict(FRAME).shape == (300,)
+    assert len(search.cv_results_["mean_test_score"]) == 3
+
+
+def test_the_metadata_form_is_routed_through_pipeline_and_grid_search() -> None:
+    y = (X.sum(1) > 0).astype(int)
+    with config_context(enable_metadata_routing=True):
+        step = (
+            WassersteinBarycenter(method="gaussian")
+            .set_fit_request(sensitive=True)
+            .set_transform_request(sensitive=True)
+        )
+        pipeline = make_pipeline(step, LogisticRegression())
+        pipeline.fit(X, y, sensitive=Z)
+        direct = WassersteinBarycenter(method="gaussian").fit_transform(X, sensitive=Z)
+        expected = LogisticRegression().fit(direct, y).predict(direct)
+        assert np.array_equal(pipeline.predict(X, sensitive=Z), expected)
+        search = GridSearchCV(
+            pipeline, {"wassersteinbarycenter__amount": [0.0, 1.0]}, cv=2, error_score="raise"
+        )
+        search.fit(X, y, sensitive=Z)
+        assert search.best_params_["wassersteinbarycenter__amount"] in (0.0, 1.0)
+
+
+def test_a_column_and_an_array_at_once_are_refused() -> None:
+    with pytest.raises(InputError, match="is a column of X and is passed beside it"):
+        WassersteinBarycenter("s").fit(FRAME, sensitive=Z)
+
+
+def test_columns_in_another_order_or_number_are_refused() -> None:
+    fitted = WassersteinBarycenter("s", method="gaussian").fit(FRAME)
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.transform(FRAME[["b", "a", "c", "s"]])
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.transform(FRAME[["a", "s"]])
+
+
+def test_given_covariates_are_kept_and_the_rest_is_independent_within_them() -> None:
+    rng = np.random.default_rng(0)
+    job = rng.integers(0, 3, 1200)
+    z = (rng.random(1200) < 0.2 + 0.3 * job).astype(int)
+    rows = rng.normal(size=(1200, 2)) * (1 + 0.5 * z[:, None]) + z[:, None] + job[:, None]
+    frame = pd.DataFrame({"u": rows[:, 0], "v": rows[:, 1], "job": job, "s": z})
+    moved = WassersteinBarycenter("s", method="gaussian", given="job").fit_transform(frame)
+    assert list(moved.columns) == ["u", "v", "job"]
+    assert moved["job"].equals(frame["job"])
+    out = moved[["u", "v"]].to_numpy()
+
+    def gap(values: np.ndarray, rows: np.ndarray) -> float:
+        parts = [
+            np.vstack(
+                (values[rows & (z == g)].mean(0), np.cov(values[rows & (z == g)].T, bias=True))
+            )
+            for g in (0, 1)
+        ]
+        return float(np.abs(parts[0] - parts[1]).max())
+
+    for level in range(3):
+        assert gap(rows, job == level) > 0.5
+        assert gap(out, job == level) < 1e-9
+    # What the covariate explains of Z is left: that is what conditioning means.
+    assert gap(out, job >= 0) > 0.1
+
+
+def test_given_the_target_the_release_is_independent_within_each_class() -> None:
+    y = np.where(X[:, 0] + Z > 0.5, "yes", "no")
+    estimator = WassersteinBarycenter(method="gaussian", given_target=True)
+    moved = estimator.fit_transform(X, y, sensitive=Z)
+    for level in ("yes", "no"):
+        means = [moved[(y == level) & (g == Z)].mean(0) for g in (0, 1)]
+        assert np.abs(means[0] - means[1]).max() < 1e-9
+    with pytest.raises(InputError, match="given is absent"):
+        estimator.transform(X, sensitive=Z)
+    part = estimator.transform(X[:5], sensitive=Z[:5], given=y[:5])
+    assert np.array_equal(part, moved[:5])
+
+
+def test_strata_with_one_group_stay_and_a_group_new_to_a_stratum_is_refused() -> None:
+    given = np.repeat(["p", "q"], 150)
+    z = np.where(given == "q", 0, Z)
+    estimator = WassersteinBarycenter(method="gaussian").fit(X, sensitive=z, given=given)
+    moved = estimator.transform(X, sensitive=z, given=given)
+    assert np.array_equal(moved[given == "q"], X[given == "q"])
+    assert (moved[given == "p"] != X[given == "p"]).all()
+    with pytest.raises(InputError, match="not fitted in their stratum"):
+        estimator.transform(X[-1:], sensitive=[1], given=["q"])
+    with pytest.raises(InputError, match="no stratum has rows of two groups"):
+        WassersteinBarycenter(method="gaussian").fit(X, sensitive=Z, given=Z)
