@@ -135,6 +135,9 @@ def _figure(key: str, name: str, panels: dict[str, list[Curve]], record: Record)
     score = record.audit.settings.get("score")
     if name == "scores" and isinstance(score, str):
         caption += f" Score: {score}."
+    believed = record.audit.settings.get("believed")
+    if name == "beliefs" and isinstance(believed, str):
+        caption += f" That group: {believed}."
     return Figure(key, family.title, caption, tuple(drawn), plots.legend_lines(legend))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from infounlearn.audit.feature.columns import Table
 from infounlearn.audit.feature.groups import Groups
+from infounlearn.audit.feature.probes import Maker
 from infounlearn.math.laws import entropy
 
 Interface = Literal["table", "scores", "probabilities", "logits", "decisions"]
@@ -84,7 +84,7 @@ class Case:
         given: (n,) codes of the strata on which every claim is conditional; None where absent.
         release: (n,) codes or (n, J) kernels of a finite release, for the certificate.
         centers: (bins,) centres fixed elsewhere; None: a part of the rows is set aside for them.
-        probes: name and maker (of a seed) of each probe.
+        probes: name and maker of each probe.
         settings: how numbers are computed.
     """
 
@@ -98,7 +98,7 @@ class Case:
     given: np.ndarray | None
     release: Any
     centers: np.ndarray | None
-    probes: dict[str, Callable[[int], Any]]
+    probes: dict[str, Maker]
     settings: Settings = field(default_factory=Settings)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import special
 from infounlearn.audit.feature.case import INTERFACES, Interface, Settings, Shown
 from infounlearn.audit.feature.columns import Table, read_table
 from infounlearn.audit.feature.groups import Groups
-from infounlearn.audit.feature.probes import PROBES
+from infounlearn.audit.feature.probes import PROBES, Maker
 from infounlearn.errors import Problems, is_number
 from infounlearn.math.intervals import as_array
 
@@ -100,9 +100,7 @@ def read_shown(
     return Shown(_table(scores), scores, score_names, decisions, names, kernels)
 
 
-def read_probes(
-    problems: Problems, probes: Sequence[str] | Mapping[str, Any]
-) -> dict[str, Callable[[int], Any]]:
+def read_probes(problems: Problems, probes: Sequence[str] | Mapping[str, Any]) -> dict[str, Maker]:
     """Makers by name: of ours, or of clones of the caller's own classifiers."""
     if isinstance(probes, Mapping):
         return {str(name): _cloner(estimator) for name, estimator in probes.items()}
@@ -116,8 +114,8 @@ def read_probes(
     return {name: PROBES[name] for name in names if name in PROBES}
 
 
-def _cloner(estimator: Any) -> Callable[[int], Any]:
-    def make(seed: int) -> Any:
+def _cloner(estimator: Any) -> Maker:
+    def make(seed: int, columns: int) -> Any:
         from sklearn.base import clone
 
         made = clone(estimator)

@@ -13,6 +13,8 @@ from infounlearn.math.intervals import as_array
 
 LEVELS = 64
 """Levels of a category that a linear probe gets a column for; the rarer ones share one."""
+FAR = 5.0
+"""Standard deviations beyond which a linear probe sees no difference."""
 NATIVE = 255
 """Levels that boosted trees can split in any way; more are ordered by how often they occur."""
 
@@ -49,10 +51,11 @@ class Table:
         return np.column_stack([self.numeric, self.codes.astype(np.float64)]), native
 
     def for_lines(self) -> np.ndarray:
-        """(n, d) float64 without gaps, every column of mean 0 and variance 1.
+        """(n, d) float64 without gaps, every column of mean 0 and variance 1, cut at ±:data:`FAR`.
 
         A column per level, and one that marks missing values. Scaled on all rows, which uses no
-        feature and treats them alike: permutations stay exact.
+        feature and treats them alike: permutations stay exact. Without the cut a level of one row
+        lies √n deviations out, where a line fitted without that row may believe anything.
         """
         absent = np.isnan(self.numeric)
         parts = []
@@ -70,7 +73,7 @@ class Table:
         centred = matrix - matrix.mean(0)
         scale = np.sqrt((centred**2).mean(0))
         varies = scale > 1e-12 * np.maximum(np.abs(matrix).max(0), 1.0)
-        return np.asarray(centred[:, varies] / scale[varies])
+        return np.clip(centred[:, varies] / scale[varies], -FAR, FAR)
 
 
 def is_missing(value: Any) -> bool:
@@ -119,16 +122,26 @@ def read_table(
     )
 
 
+def frame_columns(data: Any) -> dict[str, np.ndarray] | None:
+    """Columns of a frame or series of any library that narwhals reads; None of anything else."""
+    if isinstance(data, np.ndarray | Sequence) or hasattr(data, "detach"):
+        return None
+    import narwhals as nw
+
+    native = nw.from_native(data, eager_only=True, allow_series=True, pass_through=True)
+    if isinstance(native, nw.Series):
+        return {str(native.name): native.to_numpy()}
+    if isinstance(native, nw.DataFrame):
+        return {str(column): native[column].to_numpy() for column in native.columns}
+    return None
+
+
 def _named_columns(problems: Problems, name: str, data: Any) -> dict[str, np.ndarray]:
     if isinstance(data, Mapping):
         return {str(key): np.asarray(column) for key, column in data.items()}
-    if type(data).__module__.split(".")[0] in ("pandas", "polars", "pyarrow", "narwhals"):
-        import narwhals as nw
-
-        frame = nw.from_native(data, eager_only=True, allow_series=True)
-        if isinstance(frame, nw.Series):
-            frame = frame.to_frame()
-        return {str(column): frame[column].to_numpy() for column in frame.columns}
+    framed = frame_columns(data)
+    if framed is not None:
+        return framed
     array = as_array(data)
     if array.ndim == 1:
         array = array[:, None]

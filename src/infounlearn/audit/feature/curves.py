@@ -25,12 +25,17 @@ def curves(case: Case, probed: list[Probed]) -> tuple[Curve, ...]:
     return tuple(found)
 
 
+def believed(case: Case) -> int:
+    """The group whose probability is drawn: the second of two, else the largest."""
+    return 1 if len(case.groups) == 2 else int(case.groups.counts.argmax())
+
+
 def _beliefs(case: Case, probed: list[Probed]) -> list[Curve]:
     """The out-of-fold probability of one group, for the rows of each group."""
     if not probed:
         return []
     one = next((probe for probe in probed if probe.name == TREES), probed[-1])
-    group = 1 if len(case.groups) == 2 else int(case.groups.counts.argmax())
+    group = believed(case)
     edges = np.linspace(0, 1, BINS + 1)
     panels: list[tuple[str, Reading | None]] = [("after", one.after), ("before", one.before)]
     return [

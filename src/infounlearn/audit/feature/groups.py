@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from infounlearn.audit.feature.columns import is_missing
+from infounlearn.audit.feature.columns import frame_columns, is_missing
 from infounlearn.errors import Problems
 from infounlearn.math.intervals import as_array
 
@@ -34,17 +34,9 @@ def read_columns(problems: Problems, name: str, values: Any) -> list[np.ndarray]
     """One-dimensional arrays of (n,) or (n, k) values, of a mapping, or of a frame or series."""
     if isinstance(values, Mapping):
         return [np.asarray(column) for column in values.values()]
-    if hasattr(values, "__narwhals_series__") or type(values).__module__.split(".")[0] in (
-        "pandas",
-        "polars",
-        "pyarrow",
-    ):
-        import narwhals as nw
-
-        native = nw.from_native(values, eager_only=True, allow_series=True)
-        if isinstance(native, nw.Series):
-            return [native.to_numpy()]
-        return [native[column].to_numpy() for column in native.columns]
+    framed = frame_columns(values)
+    if framed is not None:
+        return list(framed.values())
     array = as_array(values)
     if array.ndim not in (1, 2):
         problems.add(f"{name} has shape {array.shape}", fix="pass (n,) or (n, k) values")

@@ -15,7 +15,7 @@ from infounlearn.audit.feature.checks import (
     read_probes,
     read_shown,
 )
-from infounlearn.audit.feature.curves import curves
+from infounlearn.audit.feature.curves import believed, curves
 from infounlearn.audit.feature.groups import read_groups
 from infounlearn.audit.feature.information import information_findings
 from infounlearn.audit.feature.not_proved import not_proved
@@ -174,6 +174,7 @@ def audit_feature_case(case: Case, feature: str) -> Audit:
             "subject": "feature",
             "feature": feature,
             "groups": list(case.groups.names),
+            "believed": case.groups.names[believed(case)],
             "interface": case.interface,
             "columns": case.after.table.width,
             "probes": list(case.probes),

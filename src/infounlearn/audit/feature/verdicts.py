@@ -68,13 +68,13 @@ def _visible(case: Case, findings: list[Finding], probed: list[Probed]) -> Verdi
         return Verdict(VISIBLE, "inconclusive", reason, names)
     above = [one.title for one in probed if one.after.information > one.null.quantile95]
     if above:
-        reason = f"{_list(above)} recover more than on shuffled groups, but not clearly so"
+        reason = f"More than on shuffled groups, but not clearly so, by {' and '.join(above)}"
         return Verdict(VISIBLE, "inconclusive", f"{reason}: {measured}.", names)
     blind = [one for one in probed if (one.power.smallest or math.inf) > settings.limit]
     if blind:
         reason = (
             f"Nothing was found, but a leak of the limit of {settings.limit:g} nats could have been"
-            f" missed by {_list([one.title for one in blind])}: audit more rows; {measured}."
+            f" missed by {' and '.join(one.title for one in blind)}: audit more rows; {measured}."
         )
         return Verdict(VISIBLE, "inconclusive", reason, names)
     loose = [one for one in outcomes if one.bound is not None and one.bound > settings.limit]
@@ -103,11 +103,6 @@ def _short(finding: Finding) -> str:
     return finding.name.removeprefix("information/").replace("_", " ")
 
 
-def _list(names: list[str]) -> str:
-    text = " and ".join(names)
-    return text[:1].upper() + text[1:]
-
-
 def _fingerprint(case: Case, probed: list[Probed]) -> Verdict:
     """Trees decide: they see atoms that a linear probe misses."""
     read = [one for one in probed if one.before is not None]
@@ -116,10 +111,9 @@ def _fingerprint(case: Case, probed: list[Probed]) -> Verdict:
     before = one.before.information if one.before else 0.0
     names = tuple(f"fingerprint/{probe.name}" for probe in read)
     told = (
-        f"{one.title} recover {before:.4f} nats before and {one.after.information:.4f} after, a "
-        f"change of {value:+.4f} [{low:+.4f}, {high:+.4f}]"
+        f"By {one.title}: {before:.4f} nats before and {one.after.information:.4f} after, "
+        f"a change of {value:+.4f} [{low:+.4f}, {high:+.4f}]"
     )
-    told = told[:1].upper() + told[1:]
     if low > 0:
         reason = f"{told}: the transform marks rows with their group."
         return Verdict(FINGERPRINT, "fingerprint", reason, names)

@@ -82,8 +82,7 @@ def _information(case: Case, one: Probed) -> Finding:
         note += f" It did not converge in {one.after.unfinished} folds."
     return Finding(
         name=f"probes/{one.name}",
-        title=f"Information about the feature that {one.title} recover"
-        + ("s" if one.name == "logistic" else ""),
+        title=f"Information about the feature, recovered by {one.title}",
         value=value,
         unit="nats",
         interval=gain_interval(one.after.gains, one.after.folds, case.settings.confidence),
@@ -124,7 +123,7 @@ def _ranking(case: Case, one: Probed) -> Finding:
         )
     return Finding(
         name=f"probes/{one.name}_auc",
-        title=f"How well {one.title} rank the groups",
+        title=f"Ranking of the groups by {one.title}",
         value=ranking(case, one.after),
         unit="AUC",
         interval=interval,
@@ -147,7 +146,7 @@ def _power(case: Case, one: Probed) -> Finding:
     )
     return Finding(
         name=f"probes/{one.name}_power",
-        title=f"Smallest planted leak that {one.title} found",
+        title=f"Smallest planted leak found by {one.title}",
         value=smallest,
         unit="nats",
         n=case.sizes,
@@ -168,7 +167,7 @@ def _fingerprint(case: Case, one: Probed) -> Finding:
     value, interval = change(one, case.settings.confidence)
     return Finding(
         name=f"fingerprint/{one.name}",
-        title=f"What the transform added to what {one.title} recover",
+        title=f"Information that the transform added, by {one.title}",
         value=value,
         unit="nats",
         interval=interval,
