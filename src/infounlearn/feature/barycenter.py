@@ -14,7 +14,7 @@ from infounlearn.errors import Problems
 from infounlearn.feature.columns import MixedTable
 from infounlearn.feature.engine import KEEP, Settings
 from infounlearn.feature.history import History
-from infounlearn.feature.keys import content_keys, duplicate_share, joined_keys, noise_source
+from infounlearn.feature.keys import content_keys, duplicate_share, noise_source
 from infounlearn.feature.policies import FeatureWarning, duplicates_message
 from infounlearn.feature.reading import read_batch
 from infounlearn.feature.rows import Rows, kept_names, read_rows
@@ -193,12 +193,9 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         if self.amount == 0:
             return rows.unchanged()
         problems = Problems(_WHERE)
-        content = content_keys(rows.table)
-        frame = rows.call.frame
-        names = frame.index if keys is None and self.keys == "auto" else keys
-        content = content if names is None else joined_keys(content, names, problems)
+        index = rows.call.frame.index if self.keys == "auto" else None
+        noise = noise_source(self.seed_, rows.table, index if keys is None else keys, problems)
         problems.raise_if_any()
-        noise = noise_source(self.seed_, content)
         released = self._engines.release(rows.table, rows.codes, rows.strata, noise)
         moved = ~rows.stays
         if released.numbers is not None:

@@ -17,7 +17,7 @@ from infounlearn.feature.engine import Noise
 from infounlearn.feature.sensitive_columns import distinct
 from infounlearn.math import row_noise
 
-__all__ = ["content_keys", "duplicate_share", "joined_keys", "noise_source"]
+__all__ = ["content_keys", "duplicate_share", "noise_source"]
 
 FOLD = np.uint64(32)
 SHIFT = np.uint64(29)
@@ -39,25 +39,12 @@ def content_keys(table: MixedTable) -> np.ndarray:
     return total
 
 
-def joined_keys(content: np.ndarray, names: object, problems: Problems) -> np.ndarray:
-    """(n,) uint64 of the content of each row and a key per row.
-
-    Args:
-        content: of :func:`content_keys`.
-        names: (n,) whole numbers, texts or anything whose ``repr`` names it.
-        problems: collects keys that do not fit.
-    """
-    given = np.asarray(names)
-    if not problems.require(
-        given.shape == content.shape,
-        f"keys have shape {given.shape} for {len(content)} rows",
-        fix="pass one key per row, such as its index",
-    ):
-        return content
-    if given.dtype.kind in "iu":
-        numbers = given.astype(np.uint64)
+def joined_keys(content: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """(n,) uint64 of the content of each row and its name (n,): a number, a text, anything."""
+    if names.dtype.kind in "iu":
+        numbers = names.astype(np.uint64)
     else:
-        values, inverse = distinct(given)
+        values, inverse = distinct(names)
         digests = [blake2b(repr(value).encode(), digest_size=8).digest() for value in values]
         hashed = np.array([int.from_bytes(digest, "little") for digest in digests], dtype=np.uint64)
         numbers = hashed[inverse]
@@ -70,11 +57,30 @@ def duplicate_share(content: np.ndarray) -> float:
     return 1.0 - len(np.unique(content)) / len(content) if len(content) else 0.0
 
 
-def noise_source(seed: int, keys: np.ndarray) -> Noise:
-    """Uniforms per row and stream, from a seed and the name of the row."""
+def noise_source(seed: int, table: MixedTable, names: object, problems: Problems) -> Noise:
+    """Uniforms per row and stream, from a seed, the content of the row and its name.
+
+    Args:
+        seed: of all streams.
+        table: the rows.
+        names: (n,) keys, or None.
+        problems: collects keys that do not fit.
+    """
+    given = None if names is None else np.asarray(names)
+    if given is not None:
+        problems.require(
+            given.shape == (len(table),),
+            f"keys have shape {given.shape} for {len(table)} rows",
+            fix="pass one key per row, such as its index",
+        )
+    found: list[np.ndarray] = []
 
     def noise(stream: int) -> np.ndarray:
+        # Hashing costs a pass over the table: only engines that draw pay for it.
+        if not found:
+            content = content_keys(table)
+            found.append(content if given is None else joined_keys(content, given))
         # Streams far apart in the seed: neighbouring seeds of a caller do not share any.
-        return row_noise((seed + (stream + 2) * 0xD1B54A32D192ED03) % 2**64, keys)
+        return row_noise((seed + (stream + 2) * 0xD1B54A32D192ED03) % 2**64, found[0])
 
     return noise
