@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import check_estimator
 
 from infounlearn.errors import InputError
 from infounlearn.feature import ParityHead
@@ -268,3 +269,16 @@ def test_bad_rows_are_named() -> None:
         fitted.predict(X)
     with pytest.raises(InputError, match="not fitted"):
         fitted.predict(X, sensitive=z + 7)
+
+
+def test_it_keeps_the_contract_of_scikit_learn() -> None:
+    fitted = ParityHead(
+        LogisticRegression(), sensitive=0, bins=2, min_group=1, cv=2, random_state=0
+    )
+    expected = {
+        "check_dtype_object": "cells that are dicts are refused by name, in words of our own",
+        "check_classifier_data_not_an_array": "frames whose column names are integers",
+        "check_array_api_input": "no array API",
+    }
+    results = check_estimator(fitted, expected_failed_checks=expected, on_skip=None)
+    assert len(results) > 40

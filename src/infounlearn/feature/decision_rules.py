@@ -21,6 +21,7 @@ __all__ = [
     "Rule",
     "Thresholds",
     "blind_law",
+    "check_choices",
     "cut_of",
     "draw",
     "extremes",
@@ -88,6 +89,29 @@ class Priced:
             if cell is not None:
                 decided[row] = self.plan.policy[cell]
         return decided
+
+
+def check_choices(
+    problems: Problems, estimator: object, constraint: str, mode: str, ranking: str
+) -> None:
+    """Raise on settings that are unknown, or that do not go together."""
+    for name, value, known in (
+        ("constraint", constraint, ("demographic-parity", "equalized-odds", "equal-opportunity")),
+        ("mode", mode, ("aware", "blind")),
+        ("ranking", ranking, ("auto", "fair", "kept")),
+    ):
+        problems.require(value in known, f"{name} is {value!r}", fix=f"pass one of {known}")
+    problems.require(
+        hasattr(estimator, "predict_proba") or not hasattr(estimator, "fit"),
+        f"{type(estimator).__name__} has no predict_proba",
+        fix="wrap it in CalibratedClassifierCV",
+    )
+    problems.require(
+        ranking != "fair" or (mode == "aware" and constraint == "demographic-parity"),
+        "ranking='fair' is of demographic parity in aware mode",
+        fix="set ranking='kept', and audit the scores",
+    )
+    problems.raise_if_any()
 
 
 def fit_rule(

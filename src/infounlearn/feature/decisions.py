@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 
 from infounlearn.errors import Problems
 from infounlearn.feature.decision_rules import (
     blind_law,
+    check_choices,
     cut_of,
     draw,
     extremes,
@@ -24,14 +25,16 @@ from infounlearn.feature.decision_rules import (
     worth_of,
 )
 from infounlearn.feature.scoring import (
+    as_table,
     check_scorer,
     cross_fit,
     encode_rows,
     fresh_seed,
     group_rows,
+    how_many,
     mean_score,
+    note_features,
     row_uniforms,
-    size_of,
     split_table,
 )
 from infounlearn.math.barycenter_1d import fit_line_barycenter
@@ -143,11 +146,14 @@ class ParityHead(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         where = type(self).__name__
         problems = Problems(where)
-        self._check(problems)
+        check_scorer(problems, self.estimator, self.cv, self.random_state)
+        check_tolerance(problems, self.tolerance)
+        check_choices(problems, self.estimator, self.constraint, self.mode, self.ranking)
+        X = as_table(X, where)
         seen, z = split_table(X, self.sensitive, sensitive, self.mode == "blind", where)
         target = column_or_1d(y, warn=True)
         check_classification_targets(target)
-        size = size_of(X)
+        size = _num_samples(X)
         problems.require(
             len(target) == size, f"y has {len(target)} rows, X {size}", fix="pass one per row"
         )
@@ -163,7 +169,7 @@ class ParityHead(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         )
         group = groups.codes
         self.groups_ = groups.without_rows()
-        self.n_features_in_ = np.shape(X)[1]
+        note_features(self, X, reset=True)
         self.seed_ = fresh_seed(self.random_state)
         cells = group * len(self.classes_) + codes
         common: dict[str, Any] = {"ensemble": self.ensemble, "seed": self.seed_}
@@ -255,29 +261,6 @@ class ParityHead(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.classifier_tags.poor_score = True
         return tags
 
-    def _check(self, problems: Problems) -> None:
-        check_scorer(problems, self.estimator, self.cv, self.random_state)
-        check_tolerance(problems, self.tolerance)
-        for name, known in (
-            ("constraint", ("demographic-parity", "equalized-odds", "equal-opportunity")),
-            ("mode", ("aware", "blind")),
-            ("ranking", ("auto", "fair", "kept")),
-        ):
-            value = getattr(self, name)
-            problems.require(value in known, f"{name} is {value!r}", fix=f"pass one of {known}")
-        problems.require(
-            hasattr(self.estimator, "predict_proba") or not hasattr(self.estimator, "fit"),
-            f"{type(self.estimator).__name__} has no predict_proba",
-            fix="wrap it in CalibratedClassifierCV",
-        )
-        if self.ranking == "fair":
-            problems.require(
-                self.mode == "aware" and self.constraint == "demographic-parity",
-                "ranking='fair' is of demographic parity in aware mode",
-                fix="set ranking='kept', and audit the scores",
-            )
-        problems.raise_if_any()
-
     def _score(self, fitted: Any, X: Any) -> np.ndarray:
         return probabilities(fitted, X, self.classes_, type(self).__name__)
 
@@ -292,6 +275,8 @@ class ParityHead(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Probabilities of the classes, of classes and groups, and the group where it is known."""
         check_is_fitted(self, "rule_")
         where, blind = type(self).__name__, self.mode == "blind"
+        X = as_table(X, where)
+        note_features(self, X, reset=False, narrower=how_many(self.sensitive) * blind)
         seen, z = split_table(X, self.sensitive, sensitive, blind, where, self.n_features_in_)
         p = mean_score(self.models_, seen, self._score)
         if blind:

@@ -6,18 +6,21 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 
 from infounlearn.errors import Problems
 from infounlearn.feature.scoring import (
+    as_table,
     check_scorer,
     cross_fit,
     encode_rows,
     fresh_seed,
     group_rows,
+    how_many,
     mean_score,
+    note_features,
     row_uniforms,
-    size_of,
     split_table,
 )
 from infounlearn.math.barycenter_1d import LineBarycenter, fit_line_barycenter
@@ -115,8 +118,6 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
         Raises:
             InputError: settings out of range, no Z, a group too small, or lengths that differ.
         """
-        from sklearn.utils.validation import column_or_1d
-
         where = type(self).__name__
         problems = Problems(where)
         check_scorer(problems, self.estimator, self.cv, self.random_state)
@@ -127,9 +128,10 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
                 self.amount == 1.0, "amount and tolerance are both set", fix="set one of the dials"
             )
         problems.raise_if_any()
+        X = as_table(X, where)
         seen, z = split_table(X, self.sensitive, sensitive, self.drop_sensitive, where)
         target = column_or_1d(y, warn=True)
-        size = size_of(X)
+        size = _num_samples(X)
         problems.require(
             len(target) == size, f"y has {len(target)} rows, X {size}", fix="pass one per row"
         )
@@ -137,6 +139,7 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
         groups = group_rows(
             z, size, where, missing=self.missing, min_count=self.min_group, bins=self.bins
         )
+        note_features(self, X, reset=True)
         self.seed_ = fresh_seed(self.random_state)
         cells = groups.codes
         if is_classifier(self.estimator):
@@ -159,7 +162,6 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
         ]
         self.value_ = float(sum(line.value for line in self.lines_))
         self.groups_ = groups.without_rows()
-        self.n_features_in_ = np.shape(X)[1]
         return self
 
     def predict(self, X: Any, sensitive: Any = None, keys: Any = None) -> np.ndarray:
@@ -183,9 +185,17 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
             return moved[:, 0]
         return self.classes_[_proba(moved).argmax(axis=1)]
 
+    @available_if(lambda self: is_classifier(self.estimator))
     def predict_proba(self, X: Any, sensitive: Any = None, keys: Any = None) -> np.ndarray:
         """(n, K) moved probabilities of a classifier; arguments as :meth:`predict`."""
         return _proba(self._moved(X, sensitive, keys))
+
+    def score(self, X: Any, y: Any, sensitive: Any = None, keys: Any = None) -> float:
+        """R² of a regressor, accuracy of a classifier; arguments as :meth:`predict`."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        measure = accuracy_score if is_classifier(self.estimator) else r2_score
+        return float(measure(y, self.predict(X, sensitive=sensitive, keys=keys)))
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import get_tags
@@ -196,6 +206,10 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
         tags.classifier_tags = own.classifier_tags
         tags.regressor_tags = own.regressor_tags
         tags.target_tags.required = True
+        # Moved scores of separable classes err on purpose: parity has a price.
+        for kind in (tags.classifier_tags, tags.regressor_tags):
+            if kind is not None:
+                kind.poor_score = True
         return tags
 
     def _score(self, fitted: Any, X: Any) -> np.ndarray:
@@ -208,6 +222,9 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
     def _moved(self, X: Any, sensitive: Any, keys: Any) -> np.ndarray:
         check_is_fitted(self, "lines_")
         where = type(self).__name__
+        hidden = how_many(self.sensitive) * self.drop_sensitive
+        X = as_table(X, where)
+        note_features(self, X, reset=False, narrower=hidden)
         seen, z = split_table(
             X, self.sensitive, sensitive, self.drop_sensitive, where, self.n_features_in_
         )

@@ -44,6 +44,26 @@ def fresh_seed(random_state: int | None) -> int:
     return int(np.random.SeedSequence().entropy) if random_state is None else int(random_state)  # type: ignore[arg-type]
 
 
+def as_table(X: Any, where: str) -> Any:
+    """X itself, or an array of what can only be made one; an error where it is no table."""
+    if not hasattr(X, "shape") and hasattr(X, "__array__"):
+        X = np.asarray(X)
+    shape = np.shape(X)
+    problems = Problems(where)
+    problems.require(
+        len(shape) == 2,
+        f"Expected 2D array, X has shape {shape}",
+        fix="Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row",
+    )
+    problems.require(
+        len(shape) != 2 or shape[1] > 0,
+        f"X has 0 feature(s) (shape={shape}) while a minimum of 1 is required.",
+        fix="pass a table with columns",
+    )
+    problems.raise_if_any()
+    return X
+
+
 def split_table(
     X: Any, columns: object, sensitive: object, drop: bool, where: str, width: int | None = None
 ) -> tuple[Any, Any]:
@@ -69,14 +89,20 @@ def split_table(
     problems.raise_if_any()
     if frame is None:
         raise InputError(f"{where}: X is no table: pass sensitive= beside it")
-    count = len(columns) if isinstance(columns, list | tuple) else 1
-    if drop and width is not None and len(frame.names) == width - count:
+    if drop and width is not None and len(frame.names) == width - how_many(columns):
         return X, None
     places = resolve(frame, columns, "sensitive", problems)
     problems.raise_if_any()
     values = [frame.column(at) for at in places]
     z = values[0] if len(values) == 1 else np.column_stack([v.astype(object) for v in values])
     return (_without(X, frame, places) if drop else X), z
+
+
+def how_many(columns: object) -> int:
+    """Number of columns named."""
+    if columns is None:
+        return 0
+    return len(columns) if isinstance(columns, list | tuple) else 1
 
 
 def group_rows(
@@ -112,7 +138,7 @@ def encode_rows(groups: SensitiveGroups, z: object, size: int, where: str) -> np
 def row_uniforms(X: Any, keys: object, seed: int, where: str) -> np.ndarray:
     """(n,) ξ in [0, 1): a function of the seed, the content of the row and its key or index."""
     problems = Problems(where)
-    frame = read_frame(X, problems)
+    frame = read_frame(as_table(X, where), problems)
     problems.raise_if_any()
     if frame is None:
         raise InputError(f"{where}: X is no table: its rows cannot be named")
@@ -199,10 +225,13 @@ def mean_score(models: Sequence[Any], X: Any, score: Score) -> np.ndarray:
     return total / len(models) if len(models) > 1 else total
 
 
-def size_of(X: Any) -> int:
-    """Number of rows."""
-    shape = getattr(X, "shape", None)
-    return int(shape[0]) if shape else len(X)
+def note_features(head: Any, X: Any, *, reset: bool, narrower: int = 0) -> None:
+    """Remember the columns of X, or check that they are those of fit (or ``narrower`` fewer)."""
+    from sklearn.utils.validation import validate_data
+
+    if not reset and narrower and np.shape(X)[1:] == (head.n_features_in_ - narrower,):
+        return
+    validate_data(head, X, skip_check_array=True, reset=reset)
 
 
 def _without(X: Any, frame: Frame, places: tuple[int, ...]) -> Any:
