@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from infounlearn.errors import InputError, Problems
-from infounlearn.feature.frames import read_frame, resolve
+from infounlearn.feature.frames import Frame, read_frame, resolve
 from infounlearn.feature.sensitive import SensitiveGroups, encode_sensitive
 
 
@@ -66,7 +66,7 @@ def training_inputs(
             return None, None
         dropped = resolve(frame, column, "sensitive", problems)
         if dropped:
-            values = np.stack([np.asarray(frame.column(at), object) for at in dropped], 1)
+            values = np.stack([_column(frame, at) for at in dropped], 1)
     inputs = _matrix(estimator, X, dropped, problems, reset=True)
     estimator.sensitive_columns_ = dropped
     if inputs is not None:
@@ -168,5 +168,12 @@ def _array(
     return matrix
 
 
-def _frame_columns(frame: Any, kept: list[int]) -> Any:
-    return frame.native.select([frame.names[at] for at in kept]).to_native()
+def _column(frame: Frame, at: int) -> np.ndarray:
+    return np.asarray(
+        frame.matrix[:, at] if frame.matrix is not None else frame.native[:, at].to_numpy(), object
+    )
+
+
+def _frame_columns(frame: Frame, kept: list[int]) -> Any:
+    """By position: columns of a pandas frame may have numbers for names."""
+    return frame.native[:, kept].to_native()

@@ -127,7 +127,7 @@ def _compare(outcomes: Tensor, rows: Rows) -> tuple[float, Tensor]:
     laws.grow(*shape, kinds)
     if not math.isfinite(sums.sum()):  # laws lie in [0, 1]: their sum is finite where they are
         raise DivergenceError(
-            "InformationPenalty: outputs hold NaN or infinite numbers: lower the learning rate or "
+            "InformationPenalty: outputs hold NaN or infinite numbers: lower learning_rate or "
             "gamma; what the penalty remembers is untouched"
         )
     weights = laws.weights(sums, counts)
