@@ -33,6 +33,7 @@ __all__ = [
     "ParityCurve",
     "PooledLaws",
     "Pools",
+    "SharedKernel",
     "anchor_bound",
     "attack_accuracy",
     "attack_accuracy_floor",
@@ -68,6 +69,7 @@ __all__ = [
     "fit_common_support",
     "fit_line_barycenter",
     "fit_parity_curve",
+    "fit_shared_kernel",
     "forget_accuracy_bound",
     "forget_anchor_bound",
     "forget_retain_bound",
@@ -211,6 +213,7 @@ if TYPE_CHECKING:
         soft_bins,
         squared_error,
     )
+    from infounlearn.math.shared_kernel import SharedKernel, fit_shared_kernel
     from infounlearn.math.surrogates import LinearizedInformation, unbiased_information
     from infounlearn.math.tables import Groups, Pools
     from infounlearn.math.transport import quantile_match, quantile_targets, wasserstein_1d

@@ -126,6 +126,10 @@ ROOM: dict[str, tuple[str, ...]] = {
         "soft_bins",
         "squared_error",
     ),
+    "shared_kernel": (
+        "SharedKernel",
+        "fit_shared_kernel",
+    ),
     "surrogates": (
         "LinearizedInformation",
         "unbiased_information",
