@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import _check_y, _num_samples, check_is_fitted
 
 from infounlearn.errors import Problems
 from infounlearn.feature.decision_rules import (
@@ -151,7 +151,7 @@ class ParityHead(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_choices(problems, self.estimator, self.constraint, self.mode, self.ranking)
         X = as_table(X, where)
         seen, z = split_table(X, self.sensitive, sensitive, self.mode == "blind", where)
-        target = column_or_1d(y, warn=True)
+        target = _check_y(y, estimator=self)
         check_classification_targets(target)
         size = _num_samples(X)
         problems.require(

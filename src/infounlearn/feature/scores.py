@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import _check_y, _num_samples, check_is_fitted
 
 from infounlearn.errors import Problems
 from infounlearn.feature.scoring import (
@@ -130,7 +130,7 @@ class ScoreBarycenter(MetaEstimatorMixin, BaseEstimator):
         problems.raise_if_any()
         X = as_table(X, where)
         seen, z = split_table(X, self.sensitive, sensitive, self.drop_sensitive, where)
-        target = column_or_1d(y, warn=True)
+        target = _check_y(y, estimator=self)
         size = _num_samples(X)
         problems.require(
             len(target) == size, f"y has {len(target)} rows, X {size}", fix="pass one per row"

@@ -148,11 +148,16 @@ def row_uniforms(X: Any, keys: object, seed: int, where: str) -> np.ndarray:
     empty = np.zeros((len(frame), 0), dtype=np.int64)
     names = content_keys(MixedTable(block, empty, Layout(frame.names, ())))
     for at in sorted(set(range(len(frame.names))) - set(numeric)):
-        names = joined_keys(names, np.asarray(frame.column(at), dtype=object), problems)
-    given = frame.index if keys is None else keys
+        names = joined_keys(names, np.asarray(frame.column(at), dtype=object))
+    given = frame.index if keys is None else np.asarray(keys)
     if given is not None:
-        names = joined_keys(names, given, problems)
-    problems.raise_if_any()
+        problems.require(
+            given.shape == names.shape,
+            f"keys have shape {given.shape} for {len(names)} rows",
+            fix="pass one key per row, such as its index",
+        )
+        problems.raise_if_any()
+        names = joined_keys(names, given)
     return row_noise(seed, names)
 
 
