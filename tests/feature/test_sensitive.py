@@ -186,5 +186,5 @@ def test_numbers_where_texts_were_binned() -> None:
 
 def test_another_number_of_columns() -> None:
     groups = encode_sensitive(SEXES, where="test")
-    with pytest.raises(InputError, match="2 columns, fitted with 1"):
+    with pytest.raises(InputError, match="2 columns of groups, fitted with 1"):
         groups.encode([("F", 1)])

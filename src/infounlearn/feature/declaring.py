@@ -89,7 +89,7 @@ def target_of(
     """Class codes or numbers of y, and the classes."""
     if not settings["use_target"] or y is None:
         return None, None
-    _, arrays = columns_of(y, problems.where)
+    _, arrays = columns_of(y, problems.where, "y")
     array = arrays[0]
     if not problems.require(
         len(arrays) == 1 and len(array) == rows,

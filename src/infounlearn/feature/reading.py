@@ -93,7 +93,7 @@ def read_batch(
         before = None if history is None else history.strata
         bins = "auto" if settings["bins"] is None else settings["bins"]
         strata = collected(
-            problems, encode_sensitive, call.given, bins=bins, like=before, **options
+            problems, encode_sensitive, call.given, what="given", bins=bins, like=before, **options
         )
     layout, method = columns_and_method(call, settings, history, problems)
     table = encode_table(call.frame, call.features, layout, problems, grow=True)

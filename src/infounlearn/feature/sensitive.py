@@ -131,11 +131,11 @@ class SensitiveGroups:
         Raises:
             InputError: another number of columns, values of other types, or unseen groups.
         """
-        _, arrays = columns_of(values, where)
+        _, arrays = columns_of(values, where, self.names[0])
         problems = Problems(where)
         problems.require(
             len(arrays) == len(self.columns),
-            f"sensitive has {len(arrays)} columns, fitted with {len(self.columns)}",
+            f"there are {len(arrays)} columns of groups, fitted with {len(self.columns)}",
             fix=f"pass {list(self.names)}",
         )
         problems.raise_if_any()
@@ -168,6 +168,7 @@ def encode_sensitive(
     bins: int | Literal["auto"] | None = None,
     small: Literal["error", "pool"] = "error",
     like: SensitiveGroups | None = None,
+    what: str = "sensitive",
 ) -> SensitiveGroups:
     """Groups of the rows by one sensitive column, or by several crossed.
 
@@ -184,6 +185,7 @@ def encode_sensitive(
         small: "error", or "pool": all cells below ``min_count`` become one group; which of them a
             row is in then stays visible.
         like: an earlier batch of the same stream, whose bins are used.
+        what: how messages call the values.
 
     Raises:
         InputError: no rows, missing values, unsupported types, too small groups, or settings out
@@ -201,12 +203,12 @@ def encode_sensitive(
     binned = bins is None or bins == "auto" or (is_number(bins, whole=True) and int(bins) >= 2)
     problems.require(binned, f"bins is {bins!r}", fix="pass None, 'auto' or a number of at least 2")
     problems.raise_if_any()
-    names, arrays = columns_of(values, where)
+    names, arrays = columns_of(values, where, what)
     if not len(arrays[0]):
-        raise InputError(f"{where}: sensitive has no rows: pass one value per row")
+        raise InputError(f"{where}: {what} has no rows: pass one value per row")
     problems.require(
         like is None or len(like.columns) == len(arrays),
-        f"sensitive has {len(arrays)} columns, not as many as before",
+        f"{what} has {len(arrays)} columns, not as many as before",
         fix="pass the same columns in every batch",
     )
     problems.raise_if_any()
@@ -229,7 +231,7 @@ def encode_sensitive(
     if len(few):
         shown = [(groups.labels[at], int(groups.counts[at])) for at in few[:5]]
         problems.add(
-            f"{len(few)} of {len(groups)} sensitive groups have fewer than {min_count} rows, for "
+            f"{len(few)} of {len(groups)} {what} groups have fewer than {min_count} rows, for "
             f"example {shown}",
             why="a law cannot be learnt from so few rows",
             fix=FEW_REMEDY,
@@ -251,7 +253,7 @@ def order_labels(labels: list[Any]) -> list[int]:
 
 
 def _label(columns: tuple[Categories, ...], cell: np.ndarray) -> Any:
-    parts = tuple(column.name(code) for column, code in zip(columns, cell.tolist(), strict=True))
+    parts = tuple(column.label(code) for column, code in zip(columns, cell.tolist(), strict=True))
     return parts[0] if len(parts) == 1 else parts
 
 

@@ -29,12 +29,14 @@ class Categories:
         index: code of each value; empty where the column is binned.
         edges: inner bin edges, ascending, or None; a value on an edge is in the bin above.
         missing: whether missing values are a group of their own.
+        name: of the column, for messages.
     """
 
     labels: tuple[Any, ...]
     index: dict[Any, int]
     edges: np.ndarray | None
     missing: bool
+    name: str = "sensitive"
 
     @property
     def size(self) -> int:
@@ -49,11 +51,12 @@ class Categories:
         """The values of both; bins must be the same."""
         missing = self.missing or other.missing
         if self.edges is not None:
-            return Categories(self.labels, {}, self.edges, missing)
+            return Categories(self.labels, {}, self.edges, missing, self.name)
         labels = tuple(sorted(dict.fromkeys((*self.labels, *other.labels)), key=sort_key))
-        return Categories(labels, {label: at for at, label in enumerate(labels)}, None, missing)
+        index = {label: at for at, label in enumerate(labels)}
+        return Categories(labels, index, None, missing, self.name)
 
-    def name(self, code: int) -> Any:
+    def label(self, code: int) -> Any:
         """Label of a code, None for missing."""
         return self.labels[code] if code < len(self.labels) else None
 
@@ -66,7 +69,7 @@ class Categories:
         if None in values and not (self.missing or tolerant):
             rows = int(np.isin(inverse, [at for at, one in enumerate(values) if one is None]).sum())
             problems.add(
-                f"sensitive has {rows} missing values (None or NaN), and had none in fit",
+                f"{self.name} has {rows} missing values (None or NaN), and had none in fit",
                 fix="drop or impute those rows, or fit with missing='group' on some of them",
             )
         if self.edges is None:
@@ -75,7 +78,7 @@ class Categories:
             wrong = [value for value in values if value is not None and not number(value)]
             problems.require(
                 not wrong,
-                f"sensitive holds {wrong[:3]} where numbers were fitted",
+                f"{self.name} holds {wrong[:3]} where numbers were fitted",
                 fix="pass numbers, as in fit",
             )
             codes = [
@@ -103,19 +106,19 @@ def fit_column(
     rows = int(np.isin(inverse, absent).sum())
     problems.require(
         missing == "group" or not rows,
-        f"sensitive column {name} has {rows} missing values (None or NaN)",
+        f"{name} has {rows} missing values (None or NaN)",
         fix="drop or impute those rows, or make them a group of their own (missing='group')",
     )
     strange = sorted({type(v).__name__ for v in values if not isinstance(v, SUPPORTED)})
     infinite = any(isinstance(v, float) and np.isinf(v) for v in values)
-    problems.require(not infinite, f"sensitive column {name} holds infinity", fix="pass numbers")
+    problems.require(not infinite, f"{name} holds infinity", fix="pass numbers")
     if strange or infinite:
         problems.require(
             not strange,
-            f"sensitive column {name} holds values of type {', '.join(strange)}",
+            f"{name} holds values of type {', '.join(strange)}",
             fix="pass truth values, numbers or texts",
         )
-        return Categories((), {}, None, False), np.zeros(len(array), dtype=np.int64)
+        return Categories((), {}, None, False, name), np.zeros(len(array), dtype=np.int64)
     present = sorted((value for value in values if value is not None), key=sort_key)
     counted = np.bincount(inverse, minlength=len(values))
     sizes = {value: int(counted[at]) for at, value in enumerate(values) if value is not None}
@@ -128,13 +131,15 @@ def fit_column(
             edges = _edges(present, [sizes[value] for value in present], int(pieces))
     if edges is None:
         index = {value: code for code, value in enumerate(present)}
-        found = Categories(tuple(present), index, None, missing == "group")
+        found = Categories(tuple(present), index, None, missing == "group", name)
     else:
-        found = Categories(_intervals(edges), {}, edges, missing == "group")
+        found = Categories(_intervals(edges), {}, edges, missing == "group", name)
     return found, found.encode(array, problems)
 
 
-def columns_of(values: object, where: str) -> tuple[tuple[str, ...], list[np.ndarray]]:
+def columns_of(
+    values: object, where: str, what: str = "sensitive"
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
     """Names and (n,) arrays of the columns of anything that holds one value per row.
 
     Raises:
@@ -146,24 +151,24 @@ def columns_of(values: object, where: str) -> tuple[tuple[str, ...], list[np.nda
     if isinstance(native, nw.DataFrame):
         names = tuple(str(name) for name in native.columns)
         if not names:
-            raise InputError(f"{where}: sensitive has no columns: pass at least one")
+            raise InputError(f"{where}: {what} has no columns: pass at least one")
         return names, [native[name].to_numpy() for name in native.columns]
     if isinstance(native, nw.Series):
-        return (str(native.name or "sensitive"),), [native.to_numpy()]
+        return (str(native.name or what),), [native.to_numpy()]
     if hasattr(values, "detach"):
         values = values.detach().cpu().numpy()
     if not hasattr(values, "__len__") or isinstance(values, str | bytes | dict):
-        raise InputError(f"{where}: sensitive is {type(values).__name__}: pass one value per row")
+        raise InputError(f"{where}: {what} is {type(values).__name__}: pass one value per row")
     # A list of mixed types must not become a list of texts.
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.ndim == 1:
-        return ("sensitive",), [array]
+        return (what,), [array]
     if array.ndim != 2 or array.shape[1] == 0:
         raise InputError(
-            f"{where}: sensitive has shape {array.shape}: pass (n,), or (n, k) for k columns"
+            f"{where}: {what} has shape {array.shape}: pass (n,), or (n, k) for k columns"
         )
-    names = tuple(f"sensitive {at}" for at in range(array.shape[1]))
-    return names if len(names) > 1 else ("sensitive",), list(array.T)
+    names = tuple(f"{what} {at}" for at in range(array.shape[1]))
+    return names if len(names) > 1 else (what,), list(array.T)
 
 
 def distinct(array: np.ndarray) -> tuple[list[Any], np.ndarray]:

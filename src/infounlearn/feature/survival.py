@@ -142,9 +142,9 @@ def survival(
     sure = is_number(confidence) and 0 < confidence < 1
     problems.require(sure, f"confidence is {confidence!r}", fix="pass a level such as 0.95")
     problems.raise_if_any()
-    classes = encode_sensitive(y, where="survival: y", bins="auto", min_count=1)
+    classes = encode_sensitive(y, where="survival", what="y", bins="auto", min_count=1)
     if classes.edges[0] is not None:
-        classes = encode_sensitive(y, where="survival: y", bins=TARGET_BINS, min_count=1)
+        classes = encode_sensitive(y, where="survival", what="y", bins=TARGET_BINS, min_count=1)
     codes = classes.codes
     tables = [
         probe_matrix(table, name, problems)
