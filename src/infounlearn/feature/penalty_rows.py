@@ -144,7 +144,9 @@ def _compare(outcomes: Tensor, rows: Rows) -> tuple[float, Tensor]:
         gradient = (gradient - outcomes * mean) / len(outcomes)
         value = float(mean.mean())
     if rows.learn:
-        laws.take(sums, counts, value)
+        # The value of all processes' rows, which the table holds too.
+        linear = float(np.vdot(weights, sums)) / float(counts.sum())
+        laws.take(sums, counts, linear)
     return value, gradient
 
 
