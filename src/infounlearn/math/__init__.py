@@ -15,12 +15,14 @@ _HOME = {name: f"infounlearn.math.{module}" for module, names in _ROOM.items() f
 
 __all__ = [
     "CommonSupport",
+    "ConditionalLine",
     "DecisionPlan",
     "Design",
     "Equivalents",
     "ExactCoupling",
     "GapInterval",
     "GaussianBarycenter",
+    "GaussianResidual",
     "GroupMoments",
     "GroupThresholds",
     "Groups",
@@ -67,6 +69,7 @@ __all__ = [
     "exact_coupling",
     "exact_target",
     "fit_common_support",
+    "fit_conditional_line",
     "fit_line_barycenter",
     "fit_parity_curve",
     "fit_shared_kernel",
@@ -75,6 +78,7 @@ __all__ = [
     "forget_retain_bound",
     "frontier_area",
     "gaussian_barycenter",
+    "gaussian_residual",
     "group_log_laws",
     "hsic_unbiased",
     "information_from_log_laws",
@@ -128,6 +132,7 @@ if TYPE_CHECKING:
     from infounlearn.math.common_support import CommonSupport
     from infounlearn.math.common_support_exact import ExactCoupling, exact_coupling, exact_target
     from infounlearn.math.common_support_fit import fit_common_support
+    from infounlearn.math.conditional_line import ConditionalLine, fit_conditional_line
     from infounlearn.math.conversions import (
         anchor_bound,
         attack_accuracy,
@@ -154,6 +159,7 @@ if TYPE_CHECKING:
     from infounlearn.math.decision_lp import DecisionPlan, constraint_laws, plan_decisions
     from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
     from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
+    from infounlearn.math.gaussian_residual import GaussianResidual, gaussian_residual
     from infounlearn.math.hypervolume import (
         PairedDifference,
         best_utility,

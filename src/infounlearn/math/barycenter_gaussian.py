@@ -111,8 +111,8 @@ class GaussianBarycenter:
                 source = rows[chosen].astype(np.float64, copy=False)
                 own = source - self.means[group]
                 if draws is not None:
-                    own += np.sqrt(self.jitter) * _tiled(draws[chosen], self.noise_projector)
-                target = _tiled(own, self.maps[group])
+                    own += np.sqrt(self.jitter) * tiled(draws[chosen], self.noise_projector)
+                target = tiled(own, self.maps[group])
                 target += self.mean
                 if amount != 1.0:
                     target = (1.0 - amount) * source + amount * target
@@ -235,12 +235,12 @@ def _fixed_point(
     return factor, residual, step
 
 
-def _tiled(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def tiled(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """rows @ matrix in tiles of one shape, the last padded: the same bits for any batch."""
     count, width = rows.shape
     padded = np.zeros((-(-count // TILE), TILE, width))
     padded.reshape(-1, width)[:count] = rows
-    return (padded @ matrix).reshape(-1, width)[:count]
+    return (padded @ matrix).reshape(-1, matrix.shape[1])[:count]
 
 
 def _check(

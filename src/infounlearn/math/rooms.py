@@ -25,6 +25,10 @@ ROOM: dict[str, tuple[str, ...]] = {
         "exact_target",
     ),
     "common_support_fit": ("fit_common_support",),
+    "conditional_line": (
+        "ConditionalLine",
+        "fit_conditional_line",
+    ),
     "conversions": (
         "anchor_bound",
         "attack_accuracy",
@@ -66,6 +70,10 @@ ROOM: dict[str, tuple[str, ...]] = {
         "jensen_shannon",
         "kl",
         "total_variation_rows",
+    ),
+    "gaussian_residual": (
+        "GaussianResidual",
+        "gaussian_residual",
     ),
     "hypervolume": (
         "PairedDifference",
