@@ -88,66 +88,85 @@ def score_rows(
     """
     # Scores seen from the middle: squares of large scores would drown the differences.
     middle = centers[:, centers.shape[1] // 2]
-    places = torch.from_numpy((centers - middle[:, None]) / widths[:, None]).to(scores.device)
-    if scores.shape[1] == 1:
-        place, width = places[0], float(widths[0])
-        seen = (scores[:, 0].double() - float(middle[0])) / width
-        kernel = torch.outer(place, seen).sub_(0.5 * place.square()[:, None])
-        value, by_kernel = _compare(torch.softmax(kernel, 0).t(), rows)
-        return value, torch.mv(by_kernel, place).div_(width)[:, None]
+    places = (centers - middle[:, None]) / widths[:, None]
     columns = scores.shape[1]
-    offset, scale = (torch.from_numpy(array).to(scores.device) for array in (middle, widths))
+    if columns == 1 and scores.device.type == "cpu":
+        seen = (scores.numpy()[:, 0].astype(np.float64) - middle[0]) / widths[0]
+        value, slopes = _binned_column(seen, places[0], rows)
+        return value, torch.from_numpy(slopes / widths[0])[:, None]
+    place, offset, scale = (
+        torch.from_numpy(array).to(scores.device) for array in (places, middle, widths)
+    )
     seen = (scores.double() - offset) / scale
-    kernel = (seen[:, :, None] * places - 0.5 * places.square()).flatten(0, 1)
+    kernel = (seen[:, :, None] * place - 0.5 * place.square()).flatten(0, 1)
     strata, groups = rows.shape
     stratum, group = np.divmod(rows.cells, groups)
     wide = stratum[:, None] * columns + np.arange(columns)
     cells = (wide * groups + group[:, None]).reshape(-1)
     rows = replace(rows, cells=cells, shape=(strata * columns, groups))
     value, by_kernel = _compare(torch.softmax(kernel, 1), rows)
-    return value, (by_kernel.reshape(len(scores), columns, -1) * places).sum(2) / scale
+    return value, (by_kernel.reshape(len(scores), columns, -1) * place).sum(2) / scale
+
+
+def _binned_column(seen: np.ndarray, place: np.ndarray, rows: Rows) -> tuple[float, np.ndarray]:
+    """Value and derivative by each of (n,) scores in units of the width, places alike.
+
+    With a_b the release of a row and w its weights, d(Σ a w)/ds = Σ a w c - Σ a w · Σ a c for
+    places c: three moments of a, for all cells in one product, instead of a table of n rows.
+    """
+    release = np.multiply.outer(place, seen)
+    release -= 0.5 * np.square(place)[:, None]
+    release -= release.max(0)
+    np.exp(release, out=release)
+    release /= release.sum(0)
+    total, n = rows.shape[0] * rows.shape[1], len(seen)
+    indicator = np.equal(_column(total), rows.cells).astype(np.float64)
+    weights = _weights(indicator @ release.T, indicator.sum(1), rows)
+    moments = np.concatenate((weights, weights * place, place[None])) @ release
+    every = np.arange(n)
+    per_row = moments[rows.cells, every]
+    slopes = moments[total + rows.cells, every] - per_row * moments[-1]
+    return float(per_row.sum()) / n, slopes / n
 
 
 def _compare(outcomes: Tensor, rows: Rows) -> tuple[float, Tensor]:
     """Mean of p·w over the rows, and its gradient by the logits of ``outcomes``."""
-    shape, laws, kinds = rows.shape, rows.laws, outcomes.shape[1]
-    total = shape[0] * shape[1]
-    local = outcomes.device.type == "cpu"
-    if local:
+    total = rows.shape[0] * rows.shape[1]
+    if outcomes.device.type == "cpu":
         table = outcomes.numpy()
         indicator = np.equal(_column(total), rows.cells).astype(np.float64)
-        sums, counts = indicator @ table, indicator.sum(1)
-    else:
-        index = torch.from_numpy(rows.cells).to(outcomes.device)
-        sums, counts = (part.cpu().numpy() for part in cell_sums(outcomes, index, shape))
+        weights = _weights(indicator @ table, indicator.sum(1), rows)
+        # Columns of memory, as outcome_laws has them: a row of few classes is too short to loop on.
+        by_class = np.take((weights / len(table)).T, rows.cells, axis=1)
+        by_class *= table.T
+        per_row = by_class.sum(0)
+        by_class -= table.T * per_row
+        return float(per_row.sum()), torch.from_numpy(by_class).t()
+    index = torch.from_numpy(rows.cells).to(outcomes.device)
+    sums, counts = (part.cpu().numpy() for part in cell_sums(outcomes, index, rows.shape))
+    weights = _weights(sums.reshape(total, -1), counts.reshape(total), rows)
+    gradient = torch.from_numpy(weights).to(outcomes.device)[index] * outcomes
+    mean = gradient.sum(1, keepdim=True)
+    return float(mean.mean()), (gradient - outcomes * mean) / len(outcomes)
+
+
+def _weights(sums: np.ndarray, counts: np.ndarray, rows: Rows) -> np.ndarray:
+    """(cells, outcomes) weights that the past gives a batch, which then joins the past."""
     if rows.pool is not None:
-        flat = rows.pool(np.concatenate((sums.reshape(-1), counts.reshape(-1))))
-        sums, counts = flat[: total * kinds], flat[total * kinds :]
-    sums, counts = sums.reshape(*shape, kinds), counts.reshape(shape)
-    laws.grow(*shape, kinds)
+        flat = rows.pool(np.concatenate((sums.reshape(-1), counts)))
+        sums, counts = flat[: sums.size].reshape(sums.shape), flat[sums.size :]
     if not math.isfinite(sums.sum()):  # laws lie in [0, 1]: their sum is finite where they are
         raise DivergenceError(
             "InformationPenalty: outputs hold NaN or infinite numbers: lower learning_rate or "
             "gamma; what the penalty remembers is untouched"
         )
-    weights = laws.weights(sums, counts)
-    if local:
-        # Columns of memory, as outcome_laws has them: a row of few classes is too short to loop on.
-        lies = np.take((weights / len(table)).T, rows.cells, axis=1)
-        by_class = lies * table.T
-        per_row = by_class.sum(0)
-        by_class -= table.T * per_row
-        value, gradient = float(per_row.sum()), torch.from_numpy(by_class).t()
-    else:
-        gradient = torch.from_numpy(weights).to(outcomes.device)[index] * outcomes
-        mean = gradient.sum(1, keepdim=True)
-        gradient = (gradient - outcomes * mean) / len(outcomes)
-        value = float(mean.mean())
+    laws, shape = rows.laws, rows.shape
+    laws.grow(*shape, sums.shape[1])
+    table, sizes = sums.reshape(*shape, -1), counts.reshape(shape)
+    weights = laws.weights(table, sizes)
     if rows.learn:
-        # The value of all processes' rows, which the table holds too.
-        linear = float(np.vdot(weights, sums)) / float(counts.sum())
-        laws.take(sums, counts, linear)
-    return value, gradient
+        laws.take(table, sizes, float(np.vdot(weights, sums)) / float(counts.sum()))
+    return weights
 
 
 @lru_cache(maxsize=64)

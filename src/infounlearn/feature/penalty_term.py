@@ -138,7 +138,7 @@ def scores_of(outputs: Tensor) -> Tensor:
     if outputs.shape[1] == 1:
         return outputs
     if outputs.shape[1] == 2:
-        return outputs[:, 1:] - outputs[:, :1]
+        return outputs.diff(dim=1)
     # φ_k = z_k - LSE_{c≠k} z_c, all classes at once.
     classes = outputs.shape[1]
     own = torch.eye(classes, dtype=torch.bool, device=outputs.device)
