@@ -116,7 +116,7 @@ def test_conditional_quantiles_remove_mean_and_spread_of_fresh_rows():
     assert dependence(x, z) > 0.3
     assert dependence(moved, z) < 0.04
     for cut in (0.5, 1.0, 2.0, 3.0, 3.5):
-        assert ks_2samp(x[z < cut], x[z >= cut]).statistic > 0.3
+        assert ks_2samp(x[z < cut], x[z >= cut]).statistic > 0.2
         # An estimate, flat beyond the outermost centres: small, not zero.
         assert ks_2samp(moved[z < cut], moved[z >= cut]).statistic < 0.08
     # Within plain bins of the same number X still follows z.
