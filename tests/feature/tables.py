@@ -59,6 +59,7 @@ class Anyone:
     bank: MixedTable
     facts: Mapping[str, float] = field(default_factory=lambda: {"leak": 0.0})
     limits: tuple[str, ...] = ("Keeps nothing.",)
+    target: np.ndarray | None = None
 
     def transform(self, table: MixedTable, codes: Any, noise: Noise) -> Release:
         rows = np.floor(noise(0) * len(self.bank)).astype(np.int64)
@@ -80,4 +81,4 @@ def fit_common_support(
     """What the plug of the estimator expects."""
     assert abs(weights.sum() - 1) < 1e-12
     assert len(codes) == len(table)
-    return Anyone(table)
+    return Anyone(table, target=target)

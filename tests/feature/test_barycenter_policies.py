@@ -54,6 +54,7 @@ FRAME = pd.DataFrame(X, columns=list("abc")).assign(s=np.where(Z, "m", "f"))
         ({"sensitive": 9}, "names a column 9"),
         ({"sensitive": None}, r"sensitive is absent.*set_fit_request"),
         ({"given": "s"}, "both sensitive and given"),
+        ({"given": "typo"}, "given= names a column 'typo'"),
         ({"categorical": ["nope"]}, "names a column 'nope'"),
         ({"categorical": ["a"], "numeric": ["a"]}, "declared to be of two kinds"),
         (
@@ -295,3 +296,36 @@ def test_strata_with_one_group_stay_and_a_group_new_to_a_stratum_is_refused() ->
         estimator.transform(X[-1:], sensitive=[1], given=["q"])
     with pytest.raises(InputError, match="no stratum has rows of two groups"):
         WassersteinBarycenter(method="gaussian").fit(X, sensitive=Z, given=Z)
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (np.where(Z, "yes", "no"), Z),
+        (Z.astype(bool), Z),
+        (Z + 5, Z),
+        (X[:, 0], X[:, 0]),
+    ],
+    ids=["text", "truth", "whole", "number"],
+)
+def test_the_target_reaches_the_engine_as_codes_or_numbers(y: Any, expected: Any) -> None:
+    settings: dict[str, Any] = {"method": "common-support", "use_target": True}
+    fitted = WassersteinBarycenter(**settings).fit(X, y, sensitive=Z)
+    assert np.array_equal(fitted._engines.parts[0].target, expected)
+    # The target is not needed to release a row.
+    assert fitted.transform(X[:2], sensitive=Z[:2]).shape == (2, 3)
+
+
+def test_copies_are_warned_of_unless_something_names_the_rows() -> None:
+    frame = mixed(50)
+    copies = pd.concat((frame, frame), ignore_index=True)
+    WassersteinBarycenter("sex").fit(copies)
+    for table, keys in ((copies, "content"), (pd.concat((frame, frame)), "auto")):
+        with pytest.warns(FeatureWarning, match=r"50.0% of the rows are copies"):
+            WassersteinBarycenter("sex", keys=keys).fit(table)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    WassersteinBarycenter(
+        method="gaussian", amount=np.float32(0.5), min_group=np.int64(3), random_state=np.int64(1)
+    ).fit_transform(X, sensitive=Z)

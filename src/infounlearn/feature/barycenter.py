@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from infounlearn.errors import Problems
 from infounlearn.feature.columns import MixedTable
 from infounlearn.feature.engine import KEEP, Settings
+from infounlearn.feature.frames import Frame
 from infounlearn.feature.history import History
-from infounlearn.feature.keys import content_keys, duplicate_share, noise_source
+from infounlearn.feature.keys import duplicate_share, noise_source
 from infounlearn.feature.policies import FeatureWarning, duplicates_message
 from infounlearn.feature.reading import read_batch
 from infounlearn.feature.rows import Rows, kept_names, read_rows
@@ -179,8 +180,7 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
 
         Args:
             X: (n, d) table with the columns of the fitted one.
-            sensitive: (n,) or (n, k) sensitive values, where no column is named.
-            given: values to condition on, where no column is named; y where ``given_target``.
+            sensitive, given: as in :meth:`fit`; ``given_target`` takes y for given.
             keys: (n,) name of each row, so that copies of a row draw noise of their own.
 
         Returns:
@@ -193,8 +193,8 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         if self.amount == 0:
             return rows.unchanged()
         problems = Problems(_WHERE)
-        index = rows.call.frame.index if self.keys == "auto" else None
-        noise = noise_source(self.seed_, rows.table, index if keys is None else keys, problems)
+        names = self._index(rows.call.frame) if keys is None else keys
+        noise = noise_source(self.seed_, rows.table, names, problems)
         problems.raise_if_any()
         released = self._engines.release(rows.table, rows.codes, rows.strata, noise)
         moved = ~rows.stays
@@ -259,18 +259,20 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         self.method_ = self._history.method
         self.seed_ = self._history.seed
         self.layout_ = self._history.layout
-        if whole and self.method_ != "gaussian" and batch.call.frame.index is None:
-            share = duplicate_share(content_keys(batch.table))
+        if whole and self.method_ != "gaussian":
+            share = duplicate_share(batch.table, self._index(batch.call.frame))
             if share > MANY_COPIES:
                 warnings.warn(duplicates_message(share), FeatureWarning, stacklevel=3)
+
+    def _index(self, frame: Frame) -> np.ndarray | None:
+        """Row labels that name rows beside their content."""
+        return frame.index if self.keys == "auto" else None
 
     def _finish(self) -> None:
         """Fit the engines on what was seen."""
         settings = Settings(self.mode, self.max_rows, self.jitter, dict(self.engine_options or {}))
         pool = self.small_groups == "pool"
-        groups, engines = self._history.fit(
-            settings, min_group=self.min_group, pool=pool, where=_WHERE
-        )
+        groups, engines = self._history.fit(settings, self.min_group, pool=pool, where=_WHERE)
         self._groups, self._engines = groups, engines
         self.groups_ = groups.labels
         self.facts_ = engines.facts

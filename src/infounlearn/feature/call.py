@@ -76,7 +76,11 @@ def read_call(
     )
     if not width or len(frame) < few:
         problems.raise_if_any()
-    hidden = _roles(frame, problems, settings["sensitive"], sensitive, "sensitive", needs_sensitive)
+    columns = settings["sensitive"]
+    unnamed = not needs_sensitive and _all_absent(frame, columns)
+    hidden = _roles(
+        frame, problems, None if unnamed else columns, sensitive, "sensitive", needs_sensitive
+    )
     legitimate = _roles(frame, problems, settings["given"], given, "given", needs_given)
     features = tuple(at for at in range(width) if at not in (*hidden, *legitimate))
     dropped = hidden if settings["drop_sensitive"] else ()
@@ -120,8 +124,6 @@ def _roles(
             f"set_fit_request and set_transform_request({what}=True))"
             + ("; mode='blind' needs it in fit only" if what == "sensitive" else ""),
         )
-        return ()
-    if not needed and _all_absent(frame, columns):
         return ()
     return resolve(frame, columns, f"{what}=", problems)
 

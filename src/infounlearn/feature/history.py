@@ -86,7 +86,7 @@ class History:
             self.strata = merged or strata.without_rows()
 
     def fit(
-        self, settings: Settings, *, min_group: int, pool: bool, where: str
+        self, settings: Settings, min_group: int, *, pool: bool, where: str
     ) -> tuple[SensitiveGroups, Strata]:
         """Engines of all strata, and the groups they know.
 

@@ -52,9 +52,11 @@ def joined_keys(content: np.ndarray, names: np.ndarray) -> np.ndarray:
     return joined ^ (joined >> SHIFT)
 
 
-def duplicate_share(content: np.ndarray) -> float:
-    """Share of rows that are not the first of their content."""
-    return 1.0 - len(np.unique(content)) / len(content) if len(content) else 0.0
+def duplicate_share(table: MixedTable, names: np.ndarray | None) -> float:
+    """Share of rows that are not the first of their content and name."""
+    content = content_keys(table)
+    found = content if names is None else joined_keys(content, names)
+    return 1.0 - len(np.unique(found)) / len(found) if len(found) else 0.0
 
 
 def noise_source(seed: int, table: MixedTable, names: object, problems: Problems) -> Noise:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from infounlearn.errors import Problems, is_number
 
 __all__ = ["FeatureWarning", "check_settings"]
@@ -28,6 +30,11 @@ class FeatureWarning(UserWarning):
 
 def check_settings(settings: Mapping[str, Any], problems: Problems) -> None:
     """Add every setting that is out of range, or that contradicts another."""
+    # A grid of numpy is as good as a list.
+    settings = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in settings.items()
+    }
     for name, allowed in CHOICES.items():
         problems.require(
             isinstance(settings[name], str) and settings[name] in allowed,

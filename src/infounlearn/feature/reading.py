@@ -111,7 +111,7 @@ def read_batch(
     problems.raise_if_any()
     if history is None:
         seed = settings["random_state"]
-        seed = secrets.randbits(62) if seed is None else seed % 2**62
+        seed = secrets.randbits(62) if seed is None else int(seed) % 2**62
         bank = Settings(max_rows=settings["max_rows"])
         stream = None if continuous else stream_of(method, bank, seed)
         history = History(layout, method, seed, groups, strata, stream, classes=classes)
