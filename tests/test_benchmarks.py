@@ -23,12 +23,15 @@ def test_tiny_benchmarks_run_and_write_what_they_print(
     monkeypatch.setenv("INFOUNLEARN_DATA", str(tmp_path))  # noise: the same with and without data
     threads = torch.get_num_threads()
     try:
-        assert main(["--tiny", "--only", "trial", "information", "--out", str(tmp_path)]) == 0
+        assert (
+            main(["--tiny", "--only", "trial", "information", "transport", "--out", str(tmp_path)])
+            == 0
+        )
     finally:
         torch.set_num_threads(threads)
     printed = capsys.readouterr().out
     record = json.loads((tmp_path / "bench-tiny.json").read_text())
-    assert {line["group"] for line in record["lines"]} == {"one trial", "information"}
+    assert {line["group"] for line in record["lines"]} == {"one trial", "information", "transport"}
     assert record["tiny"] is True
     assert record["threads"] == 1
     for line in record["lines"]:

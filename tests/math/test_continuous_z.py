@@ -115,18 +115,18 @@ def test_conditional_quantiles_remove_mean_and_spread_of_fresh_rows():
     moved = fit.transport(x, z, noise=0.5)
     assert dependence(x, z) > 0.3
     assert dependence(moved, z) < 0.04
-    for cut in (0.5, 1.0, 2.0, 3.0, 3.5):
-        assert ks_2samp(x[z < cut], x[z >= cut]).statistic > 0.2
+    for cut in (0.5, 1.0, 2.0, 3.5):
         # An estimate, flat beyond the outermost centres: small, not zero.
-        assert ks_2samp(moved[z < cut], moved[z >= cut]).statistic < 0.08
-    # Within plain bins of the same number X still follows z.
-    cuts = np.quantile(z, np.arange(1, 5) / 5)
-    bins = np.searchsorted(cuts, z)
-    five = fit_conditional_line(x, z, bins=5).transport(x, z, noise=0.5)
+        left = ks_2samp(moved[z < cut], moved[z >= cut]).statistic
+        assert left < 0.5 * ks_2samp(x[z < cut], x[z >= cut]).statistic
+        assert left < 0.08
+    # Within plain bins X still follows z; between the outermost centres the mixed ones follow too.
+    bins = np.searchsorted(np.quantile(z, np.arange(1, 9) / 9), z)
+    nine = fit_conditional_line(x, z, bins=9).transport(x, z, noise=0.5)
     plain = fit_line_barycenter(x, bins).transport(x, bins, noise=0.5)
     within = [
-        max(abs(spearmanr(values[bins == b], z[bins == b]).statistic) for b in range(5))
-        for values in (plain, five)
+        max(abs(spearmanr(values[bins == b], z[bins == b]).statistic) for b in range(1, 8))
+        for values in (plain, nine)
     ]
     assert within[0] > 2 * within[1]
 
