@@ -87,9 +87,14 @@ def find_power(case: Case, probe: str, null: Null) -> Power:
         tried[rung] = (ladder[rung], reading.information)
         return visible(reading.gains, reading.folds, null, settings.confidence)
 
-    if not seen(0):
-        return Power(tuple(tried.values()), None)
-    low, high = 0, len(ladder)  # low is seen; high, beyond the ladder, is taken not to be
+    # The limit first, which the verdict asks about; then only one side of it.
+    start = min(range(len(ladder)), key=lambda rung: abs(ladder[rung] - settings.limit))
+    if seen(start):
+        low, high = start, len(ladder)  # low is seen; high, beyond the ladder, is taken not to be
+    elif start > 0 and seen(0):
+        low, high = 0, start
+    else:
+        return Power(tuple(tried[rung] for rung in sorted(tried)), None)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if seen(middle) else (low, middle)
