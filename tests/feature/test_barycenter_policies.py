@@ -329,3 +329,39 @@ def test_numbers_of_numpy_are_numbers() -> None:
     WassersteinBarycenter(
         method="gaussian", amount=np.float32(0.5), min_group=np.int64(3), random_state=np.int64(1)
     ).fit_transform(X, sensitive=Z)
+
+
+def test_several_sensitive_columns_are_crossed_and_all_leave_the_table() -> None:
+    frame = FRAME.assign(r=np.arange(300) % 3)
+    estimator = WassersteinBarycenter(["s", "r"], method="gaussian").fit(frame)
+    assert estimator.groups_ == tuple((s, r) for s in "fm" for r in range(3))
+    moved = estimator.transform(frame)
+    assert list(moved.columns) == ["a", "b", "c"] == list(estimator.get_feature_names_out())
+    means = moved.groupby([frame["s"], frame["r"]]).mean()
+    assert np.ptp(means.to_numpy(), axis=0).max() < 1e-9
+    # One by one leaves the other, and what the two tell together.
+    alone = WassersteinBarycenter("s", method="gaussian").fit_transform(FRAME)
+    assert np.ptp(alone.groupby(frame["r"]).mean().to_numpy(), axis=0).max() > 0.01
+
+
+def test_rows_of_a_stratum_are_replaced_by_rows_of_that_stratum() -> None:
+    frame = mixed()
+    released = WassersteinBarycenter("sex", given="owner", random_state=0).fit_transform(frame)
+    assert released["owner"].equals(frame["owner"])
+    for level in (True, False):
+        own = set(frame.loc[frame["owner"] == level, "age"])
+        assert set(released.loc[released["owner"] == level, "age"]) <= own
+
+
+def test_the_rows_kept_of_a_stream_are_a_uniform_sample() -> None:
+    rows = np.arange(8000.0)[:, None]
+    z = np.arange(8000) % 2
+    estimator = WassersteinBarycenter(method="common-support", max_rows=500, random_state=0)
+    for part in range(0, 8000, 1000):
+        estimator.partial_fit(rows[part : part + 1000], sensitive=z[part : part + 1000])
+    estimator.transform(rows[:2], sensitive=z[:2])
+    kept = estimator._engines.bank.numeric[:, 0]
+    assert (kept % 2 == 0).sum() == 500 == (kept % 2 == 1).sum()
+    # 1000 draws in eight parts of a uniform law: five standard deviations.
+    counts = np.histogram(kept, bins=8, range=(0, 8000))[0]
+    assert np.abs(counts - 125).max() < 5 * np.sqrt(1000 / 8)
