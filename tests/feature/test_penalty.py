@@ -291,7 +291,8 @@ def trade_off(penalty: InformationPenalty, steps: int = 900) -> float:
         y = (x.sum(1) + 0.5 * torch.randn(rows, generator=generator) > 0.75).long()
         return x, y, z
 
-    for _ in range(steps):
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 0.02 * (1 - step / steps)
         x, y, z = draw(128)
         logits = net(x)
         loss = nn.functional.cross_entropy(logits, y) + penalty(logits, z)
