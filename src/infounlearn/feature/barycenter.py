@@ -71,8 +71,9 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
             passed to ``transform``; "content": by its content alone.
         max_rows: most rows of a group that "common-support" keeps.
         jitter: variance of Gaussian noise for groups that lack variance ("gaussian").
-        engine_options: further settings of the engine, by name.
-        random_state: seed of the noise; None draws one in each fit.
+        engine_options: more settings of the engine.
+        random_state: seed of the noise, which readers of the release must not know (it undoes the
+            draws); None: a fresh one in each fit.
 
     Attributes:
         method_: engine in use.

@@ -3,6 +3,9 @@
 A row draws its noise from its name, never from its place in a batch, so that a row released alone,
 in a batch, or in another order is released alike. Rows of equal content and no other name share
 their noise, and a copy of an atom is then no second draw: such tables need keys.
+
+The noise hides the group only from those who cannot compute it: the seed is part of the estimator,
+and neither may travel with the released table.
 """
 
 from __future__ import annotations
