@@ -225,7 +225,7 @@ def test_a_killed_job_resumes_in_another_process(tmp_path: Path) -> None:
             [sys.executable, "-c", KILLED, str(tmp_path), how],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
         )
 

@@ -1,4 +1,4 @@
-"""``infounlearn figure``: the paper's own experiments as commands."""
+"""``infounlearn figure``: the paper's own experiments, and comparisons, as commands."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ else:
 
 @dataclass(frozen=True)
 class Figure:
-    """Repeat a figure of Xu & Strohmer (2025), arXiv:2502.05684.
+    """Repeat a figure of Xu & Strohmer (2025), arXiv:2502.05684, or compare with other methods.
 
-    Writes drawing, data and record, and prints our numbers beside the published ones. The full
-    protocols take minutes to hours; --quick is under a minute and says so in the drawing.
+    Writes drawing, data and record, and prints our numbers beside the published ones, or beside
+    what other people's packages reach on the same folds (tabular-frontiers, which needs the extra
+    "rivals"). The full protocols take minutes to hours; --quick is under a minute and says so in
+    the drawing.
 
     Try:
 
         infounlearn figure gaussian-toy --quick
         infounlearn figure mnist-trajectories --out runs/figures
+        infounlearn figure tabular-frontiers --quick
 
     Attributes:
         name: which figure.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -47,13 +48,19 @@ class ExponentiatedGradientRival(BaseEstimator):
             max_iter=self.max_iter,
         )
         target = (y == self.classes_[1]).astype(int)
-        self.mixture_.fit(self.encoder_.transform(X), target, sensitive_features=sensitive)
+        with warnings.catch_warnings():
+            # fairlearn 0.15 writes into pandas series in a way that pandas 3 announces to end.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            self.mixture_.fit(self.encoder_.transform(X), target, sensitive_features=sensitive)
         return self
 
     def decision_proba(self, X: np.ndarray) -> np.ndarray:
         """Expected decisions; fairlearn offers them in this private method only."""
-        table: np.ndarray = self.mixture_._pmf_predict(self.encoder_.transform(X))
-        return table
+        table = self.mixture_._pmf_predict(self.encoder_.transform(X))[:, 1]
+        # The weights of its mixture come from a linear program, and miss 0 and 1 by its tolerance.
+        one = np.clip(np.asarray(table, dtype=np.float64), 0, 1)
+        return np.column_stack([1 - one, one])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The more probable decision; :meth:`decision_proba` is what is compared."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from infounlearn.experiments.rivals.base import Base, out_of_fold
 from infounlearn.math.parity import demographic_parity_difference
 
 
-class Scored(BaseEstimator):
+class Scored(ClassifierMixin, BaseEstimator):
     """A classifier that passes column 0, a probability, on: the base of a package's own step."""
 
     def __init__(self, classes: tuple[Any, ...] = (0, 1)) -> None:

@@ -1,0 +1,162 @@
+"""Table and verdicts of ``figure tabular-frontiers``: every method, losses included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infounlearn.experiments.figures.tabular_methods import OURS, PLAIN
+from infounlearn.feature.frontiers import Area, Frontier
+
+HEADER = (
+    "data, attribute, base",
+    "method",
+    "accuracy",
+    "minus",
+    "s.e.",
+    "AUROC",
+    "minus",
+    "s.e.",
+    "failed",
+)
+UTILITIES = {"classification": ("accuracy", "auroc"), "regression": ("mse",)}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One table, attribute and base model, with what ran."""
+
+    case: str
+    base: str
+    frontier: Frontier
+
+    @property
+    def task(self) -> str:
+        """ "classification" or "regression"."""
+        return str(self.frontier.settings["task"])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Our best area against the others' best, on one panel in one utility.
+
+    ``ahead`` counts a lead of any size, ``within`` a lag of at most one paired standard error.
+    """
+
+    case: str
+    base: str
+    utility: str
+    ours: str
+    theirs: str
+    difference: float
+    standard_error: float
+
+    @property
+    def answer(self) -> str:
+        """ahead, within one standard error, or behind."""
+        if self.difference >= 0:
+            return "ahead"
+        return "within" if self.difference >= -self.standard_error else "behind"
+
+
+def best(areas: Sequence[Area], ours: bool) -> Area | None:
+    """The largest area of one side; the plain model is on neither."""
+    for area in areas:
+        if area.mean is not None and area.method != PLAIN and (area.method in OURS) == ours:
+            return area
+    return None
+
+
+def verdicts(panels: Sequence[Panel]) -> list[Verdict]:
+    """One per panel and utility."""
+    found = []
+    for panel in panels:
+        for utility in UTILITIES[panel.task]:
+            areas = panel.frontier.hypervolumes(utility)
+            own, other = best(areas, True), best(areas, False)
+            if own is None or other is None:
+                continue
+            against = panel.frontier.hypervolumes(utility, against=other.method)
+            compared = next(area.difference for area in against if area.method == own.method)
+            if compared is not None:
+                words = (panel.case, panel.base, utility, own.method, other.method)
+                found.append(Verdict(*words, compared.mean, compared.standard_error))
+    return found
+
+
+def table(panels: Sequence[Panel]) -> list[tuple[str, ...]]:
+    """Every method of every panel, by the first area; the error area of a regression is negative.
+
+    A method is compared with the best of the other side, by paired differences.
+    """
+    rows: list[tuple[str, ...]] = [HEADER]
+    for panel in panels:
+        utilities = UTILITIES[panel.task]
+        columns = [_cells(panel.frontier, utility) for utility in utilities]
+        failed = dict.fromkeys(panel.frontier.methods, 0)
+        for cell in panel.frontier.failures:
+            failed[cell.method] += 1
+        for method in columns[0]:
+            told = [column[method] for column in columns]
+            told += [("", "", "")] * (2 - len(told))
+            mark = "* " if method in OURS else "  "
+            numbers = [cell for triple in told for cell in triple]
+            count = str(failed[method]) if failed[method] else ""
+            rows.append((f"{panel.case}, {panel.base}", mark + method, *numbers, count))
+    return rows
+
+
+def points(panels: Sequence[Panel]) -> list[dict[str, Any]]:
+    """Every setting of every method, for the CSV: all with the same keys."""
+    names = [
+        name + end
+        for name in ("accuracy", "auroc", "mse", "parity", "odds", "ks", "wasserstein", "nats")
+        for end in ("", "_sd")
+    ]
+    rows: list[dict[str, Any]] = []
+    for panel in panels:
+        for row in panel.frontier.rows():
+            known: Mapping[str, Any] = {name: row.get(name) for name in names}
+            kept = {key: row[key] for key in ("method", "parameter", "value")}
+            counts = {key: row[key] for key in ("seconds", "finished", "failed", "error")}
+            rows.append({"case": panel.case, "base": panel.base, **kept, **known, **counts})
+    return rows
+
+
+def sentences(found: Sequence[Verdict]) -> list[str]:
+    """The verdicts in words, each loss by name."""
+    count = dict.fromkeys(("ahead", "within", "behind"), 0)
+    for verdict in found:
+        count[verdict.answer] += 1
+    lines = [
+        f"Our best area against the best of the others, {len(found)} comparisons: ahead in "
+        f"{count['ahead']}, behind by at most one paired standard error in {count['within']}, "
+        f"behind by more in {count['behind']}."
+    ]
+    lines += [
+        f"{verdict.answer}: {verdict.case}, {verdict.base}, {verdict.utility}: {verdict.ours} "
+        f"minus {verdict.theirs} {verdict.difference:+.5f}, standard error "
+        f"{verdict.standard_error:.5f}."
+        for verdict in found
+    ]
+    return lines
+
+
+def _cells(frontier: Frontier, utility: str) -> dict[str, tuple[str, str, str]]:
+    areas = frontier.hypervolumes(utility)
+    found = {}
+    for area in areas:
+        if area.mean is None:
+            found[area.method] = ("failed", "", "")
+            continue
+        other = best(areas, area.method not in OURS)
+        compared = None
+        if other is not None and area.method != PLAIN:
+            against = frontier.hypervolumes(utility, against=other.method)
+            compared = next(one.difference for one in against if one.method == area.method)
+        told = ("", "")
+        if compared is not None:
+            told = (f"{compared.mean:+.5f}", f"{compared.standard_error:.5f}")
+        found[area.method] = (f"{area.mean:.5f}", *told)
+    return found

@@ -1,0 +1,123 @@
+"""The comparison on public tables: every method runs, losses are printed, a killed job resumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from infounlearn.experiments.figures import tabular_methods, tabular_table
+from infounlearn.experiments.figures.tabular_frontiers import Design, run
+from infounlearn.experiments.figures.tabular_table import Panel, Verdict, best, sentences, verdicts
+from infounlearn.feature.frontier_cells import Cell
+from infounlearn.feature.frontiers import Frontier
+
+
+def world(offsets: dict[str, float], folds: int = 5) -> Panel:
+    """One setting per method: accuracy .8 + offset at a gap of .05; the plain model at .2."""
+    noise = np.random.default_rng(0).normal(scale=0.01, size=(len(offsets) + 1, folds))
+    noise -= noise.mean(axis=1, keepdims=True)
+    names = ["plain", *offsets]
+    cells = []
+    for row, name in enumerate(names):
+        for fold in range(folds):
+            accuracy = 0.8 + offsets.get(name, 0.05) + noise[row, fold]
+            gap = 0.2 if name == "plain" else 0.05
+            figures = {"accuracy": accuracy, "auroc": accuracy, "parity": gap}
+            cells.append(Cell(name, None, None, fold, figures))
+    constants = tuple({"accuracy": 0.7, "auroc": 0.5} for _ in range(folds))
+    found = Frontier(tuple(cells), constants, "plain", 0.25, {"task": "classification"})
+    return Panel("t, z", "linear", found)
+
+
+def test_verdicts_compare_the_best_of_each_side_by_paired_errors() -> None:
+    for offset, answer in ((0.05, "ahead"), (-0.004, "within"), (-0.1, "behind")):
+        panel = world({"ParityHead": offset, "EquiPy": 0.0, "LEACE": -0.05, "HSIC": -0.2})
+        found = verdicts([panel])
+        assert [one.utility for one in found] == ["accuracy", "auroc"]
+        assert (found[0].ours, found[0].theirs) == ("ParityHead", "EquiPy")
+        assert found[0].answer == answer
+        text = sentences(found)
+        assert text[0].startswith("Our best area")
+        assert len(text) == 3
+        assert text[1].startswith(answer)
+
+
+def test_the_plain_model_is_on_neither_side() -> None:
+    areas = world({"ParityHead": -0.1, "EquiPy": -0.2}).frontier.hypervolumes()
+    own, other = best(areas, True), best(areas, False)
+    assert own is not None
+    assert other is not None
+    assert (own.method, other.method) == ("ParityHead", "EquiPy")
+
+
+def test_a_lag_of_one_standard_error_is_within() -> None:
+    words = ("t", "linear", "accuracy", "a", "b")
+    assert Verdict(*words, -0.01, 0.01).answer == "within"
+    assert Verdict(*words, -0.011, 0.01).answer == "behind"
+    assert Verdict(*words, 0.0, 0.01).answer == "ahead"
+
+
+def test_every_method_has_the_same_number_of_settings_and_a_look() -> None:
+    from infounlearn.experiments.figures.tabular_drawing import LOOKS
+
+    for kind in tabular_methods.BASES:
+        for task in ("classification", "regression"):
+            named = tabular_methods.methods(kind, task, (0, 2))
+            assert next(iter(named)) == tabular_methods.PLAIN
+            settings = {len(one.settings()) for name, one in named.items() if name != "plain"}
+            assert settings == {6}
+            assert set(named) <= set(LOOKS)
+    shown = {name for kind in tabular_methods.BASES for name in named_of(kind)}
+    assert set(tabular_methods.OURS) <= shown
+
+
+def named_of(kind: tabular_methods.Kind) -> list[str]:
+    return list(tabular_methods.methods(kind, "classification", (0, 2)))
+
+
+@pytest.mark.data("german")
+@pytest.mark.data("communities")
+def test_a_small_form_prints_every_method_and_resumes(
+    tmp_path: Path, data_home: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fairlearn")
+    pytest.importorskip("equipy")
+    pytest.importorskip("concept_erasure")
+    design = Design(
+        cases=("German credit, sex", "Communities, race"),
+        bases=("linear",),
+        folds=2,
+        dear=0,
+        settings=1,
+        leave_out=("WassersteinBarycenter",),
+    )
+    told: list[str] = []
+
+    def tell(done: int, total: int, text: str) -> None:
+        told.append(f"{done}/{total} {text}")
+
+    result = run(True, tmp_path, 0, tell, design=design, workers=1)
+    assert told[-1].startswith("38/38")
+    assert not [line for line in told if "Error" in line]
+    methods = {row[1].lstrip("* ") for row in result.table[1:]}
+    assert {"ParityHead", "ThresholdOptimizer", "ExponentiatedGradient", "LEACE"} <= methods
+    assert {path.suffix for path in result.files} == {".svg", ".png", ".csv", ".json", ".md"}
+    assert result.table[0] == tabular_table.HEADER
+    whole = (tmp_path / "tabular-frontiers-quick.md").read_text(encoding="utf-8")
+    assert all(method in whole for method in methods)
+    assert "comparisons" in whole
+    record = json.loads((tmp_path / "tabular-frontiers-quick.json").read_text(encoding="utf-8"))
+    assert record["data_sha256"].keys() == set(design.cases)
+    kept = (tmp_path / "tabular-frontiers-quick-communities-race-linear.json").read_text("utf-8")
+    assert Frontier.from_json(kept).settings["task"] == "regression"
+    drawn = (tmp_path / "tabular-frontiers-quick.svg").read_bytes()
+    told.clear()
+    again = run(True, tmp_path, 0, tell, design=design, workers=1)
+    # One line per panel: everything was found.
+    assert len(told) == 2
+    assert again.table == result.table
+    assert (tmp_path / "tabular-frontiers-quick.svg").read_bytes() == drawn
