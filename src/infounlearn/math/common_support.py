@@ -17,8 +17,9 @@ target). As reg → 0 the kernel becomes the Laguerre assignment argmin_j c(x, s
 
 the third derivative of the log-sum along δ is at most range(δ)/reg times the second, which is all
 the analysis of Bach (2010) and of Sun & Tran-Dinh (2019) needs; λ only shortens the step. Longer
-steps are tried, and Q comes from some of the rows: so D is compared, and where it fell a Sinkhorn
-step g + reg ln(ν/P) is taken instead, which never lowers D.
+steps are tried, Q comes from some of the rows, and atoms far below their mass take their part of a
+Sinkhorn step instead: so D is compared, and where it fell the whole Sinkhorn step g + reg ln(ν/P)
+is taken, which never lowers D.
 
 **Exact independence.** Whatever is left, ν ≠ P_z, is levelled: with M_j = max_z P_z(j),
 

@@ -30,7 +30,7 @@ def fit_common_support(
     reg: float,
     target: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
     max_passes: int = 50,
     seed: int = 0,
 ) -> CommonSupport:

@@ -165,8 +165,9 @@ def climb(
         best = value
         # An atom whose mass underflows rises as far as the exponent of a float reaches.
         least = np.full(len(law), np.log(np.finfo(np.float64).tiny))
-        before = g + reg * (np.log(law) - np.log(own, out=least, where=own > 0))
-        g = g + newton(sweep, law, used, reg, min(1e-2, residual) * damping, bold)
+        sinkhorn = reg * (np.log(law) - np.log(own, out=least, where=own > 0))
+        before = g + sinkhorn
+        g = g + newton(sweep, law, used, reg, min(1e-2, residual) * damping, bold, sinkhorn)
         bold, damping = 2.0 * bold, max(1.0, damping / 3.0)
     result = np.zeros(len(target))
     result[used] = g - law @ g
@@ -174,16 +175,32 @@ def climb(
 
 
 def newton(
-    sweep: Sweep, law: np.ndarray, used: np.ndarray, reg: float, damping: float, bold: float
+    sweep: Sweep,
+    law: np.ndarray,
+    used: np.ndarray,
+    reg: float,
+    damping: float,
+    bold: float,
+    sinkhorn: np.ndarray,
 ) -> np.ndarray:
-    """The damped step; see the head of ``common_support``. Bolder than 1 it may lower the dual."""
+    """The damped step; see the head of ``common_support``. Bolder than 1 it may lower the dual.
+
+    An atom with little of its mass grows like an exponential, which Newton follows by one unit of
+    the exponent a step: it takes its Sinkhorn step at once, and Newton leaves it out.
+    """
+    own = sweep.law[used]
+    near = own > law / 4
+    if near.sum() < 2:
+        return sinkhorn
     pairs = sweep.pairs[np.ix_(used, used)]
     # On the rows of the curvature the mean kernel is its row sums: their Laplacian is exact.
     curve = np.diag(pairs.sum(1)) - pairs
     curve[np.diag_indices(len(law))] += damping * law
-    step = reg * np.linalg.solve(curve, law - sweep.law[used])
-    reach = float(np.ptp(step)) / reg
-    return step * min(1.0, bold * np.log1p(reach) / reach) if reach > 0 else step
+    step = sinkhorn.copy()
+    step[near] = reg * np.linalg.solve(curve[np.ix_(near, near)], (law - own)[near])
+    reach = float(np.ptp(step[near])) / reg
+    step[near] *= min(1.0, bold * np.log1p(reach) / reach) if reach > 0 else 1.0
+    return step
 
 
 def entropic_target(
