@@ -102,6 +102,7 @@ def test_no_score_with_the_same_decisions_ranks_better_where_the_scorer_is_right
         ahead = (score[:, None] > score) + 0.5 * (score[:, None] == score)
         return float((p[:, 1][:, None] * (1 - p[:, 1]) * ahead).sum())
 
+    assert expected(p[:, 1] / 2 + (ours > 0.5)) == pytest.approx(expected(ours), abs=1e-6)
     rng = np.random.default_rng(0)
     for _ in range(50):
         other = rng.random(300) * 0.5 if rng.random() < 0.5 else ours / 2 + rng.random(300) * 0.1

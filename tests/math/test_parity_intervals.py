@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
 
 from infounlearn.errors import InputError
 from infounlearn.math.parity import demographic_parity_difference, equalized_odds_difference
 from infounlearn.math.parity_intervals import (
+    _chernoff,
     demographic_parity_interval,
     equalized_odds_interval,
     ks_interval,
@@ -52,6 +55,25 @@ def test_probabilities_are_covered_and_no_longer_than_hoeffdings() -> None:
         hoeffding = 2 * np.sqrt(np.log(2 / 0.05) / 400)
         assert found.high <= found.value + hoeffding
     assert held >= 270
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0, 1), st.integers(1, 500), st.floats(1e-6, 0.5))
+def test_the_ends_for_probabilities_solve_chernoffs_equation(
+    rate: float, size: int, miss: float
+) -> None:
+    ends = _chernoff(np.array([[rate]]), np.array([[size]]), miss)
+
+    def far(p: float) -> float:
+        return float(size * (special.rel_entr(rate, p) + special.rel_entr(1 - rate, 1 - p)))
+
+    allowed = np.log(2 / miss)
+    for end in (float(ends[0][0, 0]), float(ends[1][0, 0])):
+        # Not a hair too short, nor longer: an end at 0 or 1 has nothing behind it.
+        assert end in (0.0, 1.0) or far(end) >= allowed * (1 - 1e-9)
+        assert far(end + 1e-9 * np.sign(rate - end)) <= allowed * (1 + 1e-6)
+    if rate == 0.0:
+        assert ends[1][0, 0] == pytest.approx(1 - (miss / 2) ** (1 / size), rel=1e-9)
 
 
 def test_equalized_odds_and_more_outcomes_are_covered() -> None:
