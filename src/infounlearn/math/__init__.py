@@ -159,7 +159,6 @@ if TYPE_CHECKING:
     from infounlearn.math.decision_lp import DecisionPlan, constraint_laws, plan_decisions
     from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
     from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
-    from infounlearn.math.gaussian_residual import GaussianResidual, gaussian_residual
     from infounlearn.math.hypervolume import (
         PairedDifference,
         best_utility,
@@ -188,6 +187,7 @@ if TYPE_CHECKING:
     )
     from infounlearn.math.keyed_noise import row_noise
     from infounlearn.math.kolmogorov_barycenter import KolmogorovBarycenter
+    from infounlearn.math.linear_residual import GaussianResidual, gaussian_residual
     from infounlearn.math.moments import GroupMoments
     from infounlearn.math.parity import (
         decision_rates,
