@@ -197,25 +197,30 @@ def fit_parity_curve(
     problems = Problems("parity curve")
     values, groups = checked(problems, gains, z)
     problems.require(len(values) > 0 or bool(problems.found), "there are no rows", fix="pass some")
-    mass = np.ones(len(values)) if masses is None else np.asarray(masses)
-    usable = mass.shape == values.shape and mass.dtype.kind in "iuf"
-    problems.require(
-        usable and bool((np.isfinite(mass) & (mass > 0)).all()),
-        f"masses of shape {mass.shape} and type {mass.dtype} for {len(values)} rows",
-        fix="pass one finite number > 0 per row",
-    )
+    mass = None if masses is None else np.asarray(masses)
+    if mass is not None:
+        usable = mass.shape == values.shape and mass.dtype.kind in "iuf"
+        problems.require(
+            usable and bool((np.isfinite(mass) & (mass > 0)).all()),
+            f"masses of shape {mass.shape} and type {mass.dtype} for {len(values)} rows",
+            fix="pass one finite number > 0 per row",
+        )
     problems.raise_if_any()
     labels, codes = np.unique(groups, return_inverse=True)
     atoms, tops, sums, free, weights = [], [], [], [], []
     for number in range(len(labels)):
         own = codes == number
-        order = np.argsort(-values[own], kind="stable")
-        ordered, weight = values[own][order] + 0.0, mass[own][order].astype(np.float64)
+        if mass is None:
+            ordered = np.sort(values[own])[::-1] + 0.0
+            earned, total = np.cumsum(ordered), np.arange(1.0, len(ordered) + 1)
+        else:
+            order = np.argsort(values[own], kind="stable")[::-1]
+            ordered, weight = values[own][order] + 0.0, mass[own][order].astype(np.float64)
+            earned, total = np.cumsum(weight * ordered), np.cumsum(weight)
         ends = np.flatnonzero(np.concatenate((ordered[1:] != ordered[:-1], [True])))
-        total = np.cumsum(weight)
         atoms.append(ordered[ends])
         tops.append(total[ends] / total[-1])
-        sums.append(np.cumsum(weight * ordered)[ends] / total[-1])
+        sums.append(earned[ends] / total[-1])
         positive = int(np.count_nonzero(atoms[-1] > 0))
         free.append(tops[-1][positive - 1] if positive else 0.0)
         weights.append(total[-1])
