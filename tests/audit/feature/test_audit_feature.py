@@ -53,11 +53,18 @@ def test_a_feature_that_is_not_there_is_removed_where_rows_suffice() -> None:
 
 def test_the_limit_decides_whether_the_rows_suffice() -> None:
     table, z = noise(1500, 3, 0), feature(1500, 0)
-    strict = audit_feature(table, z, limit=0.001, **LINE)
+    strict = audit_feature(table, z, limit=0.001, **QUICK)
     assert strict.verdict(VISIBLE).answer == "inconclusive"
     assert "audit more rows" in strict.verdict(VISIBLE).reason
-    lax = audit_feature(table, z, limit=0.1, **LINE)
+    lax = audit_feature(table, z, limit=0.1, **QUICK)
     assert lax.verdict(VISIBLE).answer == "removed"
+
+
+def test_a_line_alone_never_says_removed() -> None:
+    before, after, z = fingerprint(1000, 1)
+    found = audit_feature(after, z, before=before, limit=0.1, **LINE)
+    assert [verdict.answer for verdict in found.verdicts] == ["inconclusive"] * 2
+    assert all("boosted-trees" in verdict.reason for verdict in found.verdicts)
 
 
 def test_a_known_leak_is_seen() -> None:
@@ -112,11 +119,11 @@ def test_an_unchanged_table_has_no_fingerprint_at_all() -> None:
 
 def test_what_is_left_within_strata() -> None:
     rng = np.random.default_rng(0)
-    y = rng.integers(0, 2, 4000)
-    z = np.where(rng.random(4000) < 0.25 + 0.5 * y, "a", "b")
-    table = np.column_stack([y + 0.5 * rng.normal(size=4000), rng.normal(size=4000)])
+    y = rng.integers(0, 2, 2500)
+    z = np.where(rng.random(2500) < 0.25 + 0.5 * y, "a", "b")
+    table = np.column_stack([y + 0.5 * rng.normal(size=2500), rng.normal(size=2500)])
     assert audit_feature(table, z, **LINE).verdict(VISIBLE).answer == "still visible"
-    within = audit_feature(table, z, given=y, limit=0.03, **LINE)
+    within = audit_feature(table, z, given=y, limit=0.05, **QUICK)
     assert within.verdict(VISIBLE).answer == "removed"
     assert within.finding("probes/logistic").ceiling == pytest.approx(0.562, abs=0.02)  # h(.25)
     assert any("within strata" in sentence for sentence in within.not_proved)

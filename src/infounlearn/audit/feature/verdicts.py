@@ -1,9 +1,10 @@
 """One answer per question, each with the numbers it rests on.
 
-*Removed* is said only where every test lies inside its null, a planted leak of the size of the
-limit would have been found, and every certified bound is below the limit. *Still visible* is said
-of a probe above the 95 % point of its null whose interval lies above zero, and of an outcome whose
-permutation p-value is below its share of the level. Everything between is inconclusive.
+*Removed* is said only where every test lies inside its null, one of them by a probe that is more
+than a line, a planted leak of the size of the limit was found, and every certified bound is below
+the limit. *Still visible* is said of a probe above the 95 % point of its null whose interval lies
+above zero, and of an outcome whose permutation p-value is below its share of the level. Everything
+between is inconclusive.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 
 from infounlearn.audit.feature.case import Case
 from infounlearn.audit.feature.power import visible
-from infounlearn.audit.feature.probes import TREES
+from infounlearn.audit.feature.probes import LOGISTIC, TREES
 from infounlearn.audit.feature.visibility import Probed, change
 from infounlearn.interface import Finding, Verdict
 
@@ -70,6 +71,9 @@ def _visible(case: Case, findings: list[Finding], probed: list[Probed]) -> Verdi
     if above:
         reason = f"More than on shuffled groups, but not clearly so, by {' and '.join(above)}"
         return Verdict(VISIBLE, "inconclusive", f"{reason}: {measured}.", names)
+    if all(one.name == LOGISTIC for one in probed) and probed:
+        reason = f"Nothing was found, but only by a line, which misses most marks: {measured}"
+        return Verdict(VISIBLE, "inconclusive", f"{reason}. Add {TREES!r} to probes.", names)
     blind = [one for one in probed if (one.power.smallest or math.inf) > settings.limit]
     if blind:
         reason = (
@@ -117,6 +121,9 @@ def _fingerprint(case: Case, probed: list[Probed]) -> Verdict:
     if low > 0:
         reason = f"{told}: the transform marks rows with their group."
         return Verdict(FINGERPRINT, "fingerprint", reason, names)
+    if one.name == LOGISTIC:
+        reason = f"{told}. A line misses most marks: add {TREES!r} to probes."
+        return Verdict(FINGERPRINT, "inconclusive", reason, names)
     if value <= 0 or high <= case.settings.limit:
         return Verdict(FINGERPRINT, "no fingerprint", f"{told}.", names)
     return Verdict(FINGERPRINT, "inconclusive", f"{told}: audit more rows.", names)
