@@ -71,10 +71,6 @@ ROOM: dict[str, tuple[str, ...]] = {
         "kl",
         "total_variation_rows",
     ),
-    "gaussian_residual": (
-        "GaussianResidual",
-        "gaussian_residual",
-    ),
     "hypervolume": (
         "PairedDifference",
         "best_utility",
@@ -103,6 +99,10 @@ ROOM: dict[str, tuple[str, ...]] = {
     ),
     "keyed_noise": ("row_noise",),
     "kolmogorov_barycenter": ("KolmogorovBarycenter",),
+    "linear_residual": (
+        "GaussianResidual",
+        "gaussian_residual",
+    ),
     "moments": ("GroupMoments",),
     "parity": (
         "decision_rates",
