@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.timing import Line, interleave, lines_of
+from infounlearn.feature.barycenter import WassersteinBarycenter
 from infounlearn.math import (
     GroupMoments,
     fit_common_support,
@@ -17,7 +18,7 @@ from infounlearn.math import (
 
 
 def run(*, rounds: int, tiny: bool) -> list[Line]:
-    """All four; a few thousand rows where ``tiny``."""
+    """All of them; a few thousand rows where ``tiny``."""
     rows = 20_000 if tiny else 1_000_000
     lines = line(rows, rounds) + moments(rows, rounds) + gaussian(rounds, tiny)
     return lines + common_support(rows, 16 if tiny else 64)
@@ -74,6 +75,7 @@ def moments(rows: int, rounds: int) -> list[Line]:
     single, matrix = X.astype(np.float32), rng.standard_normal((50, 50))
     empty = GroupMoments.empty(4, 50)
     fit = gaussian_barycenter(empty.add(X, z))
+    whole = WassersteinBarycenter(method="gaussian").fit(X, sensitive=z)
 
     def covariance() -> np.ndarray:
         centred = X - X.mean(0)
@@ -85,11 +87,16 @@ def moments(rows: int, rounds: int) -> list[Line]:
             "covariance": covariance,
             "GroupMoments.add": lambda: empty.add(X, z),
             "GroupMoments.add, float32": lambda: empty.add(single, z),
+            "WassersteinBarycenter.fit": lambda: whole.fit(X, sensitive=z),
         },
         rounds=rounds,
     )
     maps = interleave(
-        {"matrix product": lambda: X @ matrix, "Gaussian map": lambda: fit.transport(X, z)},
+        {
+            "matrix product": lambda: X @ matrix,
+            "Gaussian map": lambda: fit.transport(X, z),
+            "WassersteinBarycenter.transform": lambda: whole.transform(X, sensitive=z),
+        },
         rounds=rounds,
     )
     target = _at_scale(rows, 2.0)
