@@ -198,3 +198,14 @@ def test_two_processes_with_one_group_each_agree_with_one_process(tmp_path: Path
         assert sum(part[0] for part in parts) / 2 == pytest.approx(float(value), rel=1e-6)
         assert parts[0][2] == pytest.approx(whole.weights, rel=1e-6)
     assert "num_groups" in shown[0][2]
+
+
+def test_the_benchmark_measures_every_form_against_the_plain_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from benchmarks import penalty
+
+    monkeypatch.setattr(penalty, "ROWS", (32,))
+    lines = penalty.run(rounds=2, steps=5)
+    assert len(lines) == len(penalty.penalties())
+    assert all(line.target == 1.15 and line.ratio[0] > 0 for line in lines)
