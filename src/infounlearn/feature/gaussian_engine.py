@@ -15,7 +15,13 @@ import numpy as np
 from infounlearn.errors import InputError
 from infounlearn.feature.columns import MixedTable
 from infounlearn.feature.engine import Noise, Release, Settings
-from infounlearn.math import GaussianBarycenter, GroupMoments, gaussian_barycenter
+from infounlearn.math import (
+    GaussianBarycenter,
+    GaussianResidual,
+    GroupMoments,
+    gaussian_barycenter,
+    gaussian_residual,
+)
 
 __all__ = ["GaussianFitted", "MomentStream", "ResidualFitted", "ResidualStream"]
 
@@ -88,17 +94,9 @@ class MomentStream:
 
 @dataclass(frozen=True, eq=False)
 class ResidualFitted:
-    """Removal of a continuous Z that is jointly Gaussian with X.
+    """Removal of a continuous Z that is jointly Gaussian with X."""
 
-    Attributes:
-        slope: (k, d) Σ_zz⁺ Σ_zx.
-        center: (k,) E Z.
-        value: E|X − X̄|² = tr(slopeᵀ Σ_zz slope), the least at which X̂ is independent of Z.
-    """
-
-    slope: np.ndarray
-    center: np.ndarray
-    value: float
+    residual: GaussianResidual
     bank: None = None
     limits: tuple[str, ...] = (
         "The residual is independent of a continuous Z where the two are jointly Gaussian; else "
@@ -107,16 +105,13 @@ class ResidualFitted:
 
     @property
     def facts(self) -> Mapping[str, float]:
-        return {"value": self.value}
+        """``value``: least mean squared change; ``rank``: of the covariance of Z."""
+        return {"value": self.residual.value, "rank": self.residual.rank}
 
     def transform(self, table: MixedTable, codes: np.ndarray | None, noise: Noise) -> Release:
         if codes is None:
             raise InputError("gaussian engine: the residual needs Z: pass sensitive")
-        numbers = table.numeric.copy()
-        for column in range(len(self.center)):
-            # One outer product per column of Z: no sum over rows, so no trace of the batch.
-            numbers -= (codes[:, column] - self.center[column])[:, None] * self.slope[column]
-        return Release(numbers=numbers)
+        return Release(numbers=self.residual.transport(table.numeric, codes))
 
     def kernels(self, table: MixedTable, codes: np.ndarray | None) -> None:
         return None
@@ -138,20 +133,7 @@ class ResidualStream:
     def fit(self) -> ResidualFitted:
         if self.moments is None:
             raise InputError("gaussian engine: no rows were seen: call fit first")
-        square, width = self.moments.covariances[0], self.width
-        scale = np.sqrt(np.maximum(np.diag(square)[width:], 0.0))
-        if not (scale > 0).all():
-            raise InputError(
-                "gaussian engine: a sensitive column is constant: there is nothing to remove: "
-                "drop it"
-            )
-        # In units of one standard deviation each, the cut-off of the pseudo-inverse is a matter of
-        # correlation, not of units.
-        own = square[width:, width:] / np.outer(scale, scale)
-        inverse = np.linalg.pinv(own, rcond=1e-12, hermitian=True) / np.outer(scale, scale)
-        slope = inverse @ square[width:, :width]
-        value = float(np.einsum("kd,kd->", slope, square[width:, :width]))
-        return ResidualFitted(slope, self.moments.means[0, width:], value)
+        return ResidualFitted(gaussian_residual(self.moments, self.width))
 
 
 def _slice(moments: GroupMoments, group: int) -> tuple[np.ndarray, ...]:
