@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from infounlearn.errors import InputError
 from infounlearn.math.barycenter_1d import fit_line_barycenter
 from infounlearn.math.decision_curve import fit_parity_curve
-from infounlearn.math.decision_lp import constraint_laws, plan_decisions
+from infounlearn.math.decision_lp import _solve, constraint_laws, plan_decisions
 from infounlearn.math.parity import demographic_parity_difference, equalized_odds_difference
 
 
@@ -85,6 +85,24 @@ def test_random_feasible_policies_are_no_better(constraint: str) -> None:
         share = min(1.0, 0.02 / gap)
         flat = share * policy + (1 - share) * np.eye(3)[(mass @ p).argmax()]
         assert float(np.einsum("n,nk,nk->", mass, p, flat)) <= plan.utility + 1e-9
+
+
+@given(st.integers(0, 10_000), st.floats(0, 0.6), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_the_sweep_of_two_groups_is_the_linear_program(seed: int, tau: float, atoms: bool) -> None:
+    rng = np.random.default_rng(seed)
+    joint = rng.dirichlet(np.full(4, 0.4), 30).reshape(30, 2, 2)
+    joint = np.round(joint + 0.02, 1) + 1e-3 if atoms else joint
+    joint /= joint.sum((1, 2), keepdims=True)
+    masses = rng.random(30) + 0.1
+    laws = constraint_laws(joint, masses, "demographic-parity")
+    p, mass, every = joint.sum(2), masses / masses.sum(), np.ones((1, 2), dtype=bool)
+    plan = plan_decisions(p, masses, laws, tolerance=tau)
+    policy, _ = _solve(p, mass, laws, every, tau)
+    assert plan.gap <= tau + 1e-12
+    assert plan.utility == pytest.approx(np.einsum("n,nk,nk->", mass, p, policy), abs=1e-9)
+    adjusted = plan.adjusted(p, laws)
+    np.testing.assert_allclose((plan.policy * adjusted).sum(1), adjusted.max(1), atol=1e-9)
 
 
 def test_rates_are_those_of_labels_drawn_from_the_law() -> None:

@@ -115,7 +115,8 @@ def plan_decisions(
 ) -> DecisionPlan:
     """Solve the linear program.
 
-    With two decisions the program has N bounded variables and 2 S m rows: seconds for 1e5 cells.
+    One bound on two groups and two decisions takes a sort. With two decisions and more groups or
+    bounds the program has N bounded variables and 2 S m rows: seconds for 1e5 cells.
     With more it has N K variables and N more rows; merge cells first where there are many.
 
     Args:
@@ -150,7 +151,10 @@ def plan_decisions(
     problems.raise_if_any()
     mass = mass / mass.sum()
     compared = np.asarray(~np.isnan(law).any(2))
-    policy, raw = _solve(gain, mass, law, compared, float(tolerance))
+    # One bound on two groups and two decisions is a knapsack: sorting solves it, exactly too.
+    single = gain.shape[1] == 2 and compared.shape == (1, 2) and bool(compared.all())
+    solve = _sweep if single else _solve
+    policy, raw = solve(gain, mass, law, compared, float(tolerance))
     prices = np.zeros((*law.shape[:2], gain.shape[1]))
     prices[compared] = raw
     rates = np.einsum("smn,nk->smk", law * mass, policy)
@@ -163,6 +167,39 @@ def plan_decisions(
         float(max(spread)),
         float(tolerance),
     )
+
+
+def _sweep(
+    gain: np.ndarray, mass: np.ndarray, law: np.ndarray, compared: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`_solve` for one stratum, two groups, two decisions: flip the cheapest cells first.
+
+    A cell flips from what is best in it at the price λ = worth / lean, and every flip lessens the
+    gap; cells of the price where the bound is met share what is left of it.
+    """
+    worth, lean = gain[:, 1] - gain[:, 0], law[0, 1] - law[0, 0]
+    accepted = (worth > 0).astype(np.float64)
+    signed = float(mass * lean @ accepted)
+    lean = lean if signed >= 0 else -lean
+    excess = abs(signed) - tolerance
+    price = 0.0
+    if excess > 0:
+        flips = np.flatnonzero(np.where(worth > 0, lean > 0, lean < 0))
+        costs = worth[flips] / lean[flips]
+        order = np.argsort(costs, kind="stable")
+        flips, costs = flips[order], costs[order]
+        saved = np.cumsum((mass * np.abs(lean))[flips])
+        # Flipping all makes the gap 0 or of the other sign; rounding must not ask for more.
+        last = min(int(np.searchsorted(saved, excess)), len(flips) - 1)
+        price = float(costs[last])
+        whole, tied = flips[costs < price], flips[costs == price]
+        accepted[whole] = 1.0 - accepted[whole]
+        left = excess - (saved[len(whole) - 1] if len(whole) else 0.0)
+        share = min(left / float((mass * np.abs(lean))[tied].sum()), 1.0)
+        accepted[tied] += share * (1.0 - 2.0 * accepted[tied])
+    signed_price = price if signed >= 0 else -price
+    prices = np.array([[0.0, -signed_price], [0.0, signed_price]])
+    return np.column_stack((1.0 - accepted, accepted)), prices
 
 
 def _solve(
