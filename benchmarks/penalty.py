@@ -19,7 +19,8 @@ def penalties() -> dict[str, InformationPenalty]:
     """What is measured: a fixed weight, a budget, two attributes, scores of two classes."""
     return {
         "label": InformationPenalty(gamma=1.0),
-        "label, budget": InformationPenalty(max_information=1e-3),
+        # A weight that moves but stays: at 0 a budget forms no gradient, and costs less.
+        "label, budget": InformationPenalty(gamma=1.0, max_information=1e-3, rate=1e-6),
         "label given 10 classes": InformationPenalty(gamma=1.0),
         "margin in 16 soft bins": InformationPenalty(gamma=1.0, level="score"),
     }
