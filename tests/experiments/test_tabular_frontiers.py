@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from infounlearn.experiments.figures import tabular_methods, tabular_table
 from infounlearn.experiments.figures.tabular_frontiers import Design, run
+from infounlearn.experiments.figures.tabular_limit import best_accuracies
 from infounlearn.experiments.figures.tabular_table import Panel, Verdict, best, sentences, verdicts
 from infounlearn.feature.frontier_cells import Cell
 from infounlearn.feature.frontiers import Frontier
@@ -59,6 +61,45 @@ def test_a_lag_of_one_standard_error_is_within() -> None:
     assert Verdict(*words, -0.01, 0.01).answer == "within"
     assert Verdict(*words, -0.011, 0.01).answer == "behind"
     assert Verdict(*words, 0.0, 0.01).answer == "ahead"
+
+
+def test_no_thresholds_are_above_the_limit_and_the_best_reach_it() -> None:
+    generator = np.random.default_rng(1)
+    z = np.repeat([0, 1], [14, 10])
+    scores = generator.normal(size=24).round(1)
+    y = (scores + generator.normal(size=24) > 0.2).astype(int)
+    cuts = np.append(np.unique(scores), np.inf)
+    found: list[tuple[float, float]] = []
+    for low, high in itertools.product(cuts, cuts):
+        decided = scores >= np.where(z == 0, low, high)
+        gap = abs(decided[z == 0].mean() - decided[z == 1].mean())
+        found.append((gap, float((decided == y).mean())))
+    gaps, accuracies = np.array(found).T
+    limits = best_accuracies(scores, y, z, gaps)
+    assert (accuracies <= limits + 1e-12).all()
+    # Where the gap is free the best pair of plain thresholds is the limit.
+    free = best_accuracies(scores, y, z, np.array([1.0]))[0]
+    assert free == pytest.approx(accuracies.max())
+    # With equal rates, mixing two thresholds in each group is all there is: search those mixtures.
+    rates = np.linspace(0, 1, 201)
+    reached = sum((z == k).mean() * _hull(scores[z == k], y[z == k], rates) for k in (0, 1))
+    equal = best_accuracies(scores, y, z, np.array([0.0]))[0]
+    assert equal >= reached.max() - 1e-12
+    assert equal == pytest.approx(reached.max(), abs=5e-3)
+
+
+def _hull(scores: np.ndarray, y: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Best accuracy of mixtures of two thresholds at each rate, by trying all pairs."""
+    cuts = np.append(np.unique(scores), np.inf)
+    decided = scores >= cuts[:, None]
+    at, right = decided.mean(1), (decided == y).mean(1)
+    best = np.full(len(rates), -np.inf)
+    for one, two in itertools.product(range(len(cuts)), repeat=2):
+        if at[one] < at[two]:
+            inside = (rates >= at[one]) & (rates <= at[two])
+            mixed = np.interp(rates, at[[one, two]], right[[one, two]])
+            best = np.where(inside, np.maximum(best, mixed), best)
+    return best
 
 
 def test_every_method_has_the_same_number_of_settings_and_a_look() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infounlearn.experiments.figures.tabular_limit import LIMIT
 from infounlearn.experiments.figures.tabular_methods import OURS, PLAIN
 from infounlearn.feature.frontiers import Area, Frontier
+from infounlearn.math.hypervolume import paired_difference
 
 HEADER = (
     "data, attribute, base",
@@ -30,6 +32,8 @@ class Panel:
     case: str
     base: str
     frontier: Frontier
+    limit: tuple[float, ...] = ()
+    """Areas per fold that no thresholds on the plain model's score exceed; empty: not known."""
 
     @property
     def task(self) -> str:
@@ -104,6 +108,8 @@ def table(panels: Sequence[Panel]) -> list[tuple[str, ...]]:
             numbers = [cell for triple in told for cell in triple]
             count = str(failed[method]) if failed[method] else ""
             rows.append((f"{panel.case}, {panel.base}", mark + method, *numbers, count))
+        if panel.limit:
+            rows.append((f"{panel.case}, {panel.base}", f"  {LIMIT}", *_of_limit(panel)))
     return rows
 
 
@@ -143,20 +149,32 @@ def sentences(found: Sequence[Verdict]) -> list[str]:
     return lines
 
 
+def _of_limit(panel: Panel) -> tuple[str, ...]:
+    """The limit, and what it is above our best area, by paired differences."""
+    own = best(panel.frontier.hypervolumes("accuracy"), True)
+    told = (f"{sum(panel.limit) / len(panel.limit):.5f}", "", "")
+    if own is not None:
+        found = paired_difference(
+            panel.limit, own.folds, test_to_train=panel.frontier.test_to_train
+        )
+        told = (told[0], f"{found.mean:+.5f}", f"{found.standard_error:.5f}")
+    return (*told, "", "", "", "")
+
+
 def _cells(frontier: Frontier, utility: str) -> dict[str, tuple[str, str, str]]:
     areas = frontier.hypervolumes(utility)
-    found = {}
+    # What each side is compared with, and the paired differences to it.
+    other = {side: best(areas, not side) for side in (True, False)}
+    compared = {
+        side: {area.method: area.difference for area in frontier.hypervolumes(utility, against=one)}
+        for side, one in ((side, found.method) for side, found in other.items() if found)
+    }
+    told = {}
     for area in areas:
-        if area.mean is None:
-            found[area.method] = ("failed", "", "")
-            continue
-        other = best(areas, area.method not in OURS)
-        compared = None
-        if other is not None and area.method != PLAIN:
-            against = frontier.hypervolumes(utility, against=other.method)
-            compared = next(one.difference for one in against if one.method == area.method)
-        told = ("", "")
-        if compared is not None:
-            told = (f"{compared.mean:+.5f}", f"{compared.standard_error:.5f}")
-        found[area.method] = (f"{area.mean:.5f}", *told)
-    return found
+        mean = "failed" if area.mean is None else f"{area.mean:.5f}"
+        found = compared.get(area.method in OURS, {}).get(area.method)
+        if found is None or area.method == PLAIN:
+            told[area.method] = (mean, "", "")
+        else:
+            told[area.method] = (mean, f"{found.mean:+.5f}", f"{found.standard_error:.5f}")
+    return told
