@@ -238,8 +238,11 @@ def _fixed_point(
 def tiled(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """rows @ matrix in tiles of one shape, the last padded: the same bits for any batch."""
     count, width = rows.shape
-    padded = np.zeros((-(-count // TILE), TILE, width))
-    padded.reshape(-1, width)[:count] = rows
+    if count % TILE == 0:
+        padded = np.ascontiguousarray(rows).reshape(-1, TILE, width)
+    else:
+        padded = np.zeros((-(-count // TILE), TILE, width))
+        padded.reshape(-1, width)[:count] = rows
     return (padded @ matrix).reshape(-1, matrix.shape[1])[:count]
 
 
