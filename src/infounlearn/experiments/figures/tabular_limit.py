@@ -38,7 +38,9 @@ def best_accuracies(
     chance = np.empty(len(y))
     for group in np.unique(z):
         own = z == group
-        chance[own] = IsotonicRegression(y_min=0, y_max=1).fit_transform(scores[own], y[own])
+        # By ranks: scikit-learn interpolates, and between scores one rounding apart gives NaN.
+        _, ranks = np.unique(scores[own], return_inverse=True)
+        chance[own] = IsotonicRegression(y_min=0, y_max=1).fit_transform(ranks, y[own])
     gains, _ = fit_parity_curve(2 * chance - 1, z).frontier(gaps)
     found: np.ndarray = gains + np.mean(y == 0)
     return found
