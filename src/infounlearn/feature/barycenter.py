@@ -11,14 +11,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from infounlearn.errors import Problems
-from infounlearn.feature.columns import MixedTable
 from infounlearn.feature.engine import KEEP, Settings
 from infounlearn.feature.frames import Frame
 from infounlearn.feature.history import History
 from infounlearn.feature.keys import duplicate_share, noise_source
 from infounlearn.feature.policies import FeatureWarning, duplicates_message
 from infounlearn.feature.reading import read_batch
-from infounlearn.feature.rows import Rows, kept_names, read_rows
+from infounlearn.feature.rows import Rows, cells_of, kept_names, read_rows
 
 __all__ = ["WassersteinBarycenter"]
 
@@ -201,9 +200,11 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         moved = ~rows.stays
         if released.numbers is not None:
             return rows.with_numbers(released.numbers, moved, float(self.amount))
-        moved &= released.rows != KEEP
         if self.amount < 1:
             moved &= noise(-1) < self.amount
+        if released.table is not None:
+            return rows.with_table(released.table, moved)
+        moved &= released.rows != KEEP
         return rows.with_cells(self._cells, np.asarray(released.rows), moved)
 
     def fit_transform(
@@ -279,7 +280,7 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
         self.facts_ = engines.facts
         self.limits_ = engines.limits
         bank = engines.bank
-        self._cells = {} if bank is None else _bank_cells(bank)
+        self._cells = {} if bank is None else cells_of(bank)
         self._stale = False
 
     def _read(self, X: Any, sensitive: Any, given: Any, problems: Problems) -> Rows:
@@ -290,11 +291,3 @@ class WassersteinBarycenter(TransformerMixin, BaseEstimator):
 
 
 _WHERE = "WassersteinBarycenter"
-
-
-def _bank_cells(bank: MixedTable) -> dict[int, np.ndarray]:
-    """Cells of the bank by feature column."""
-    cells: dict[int, np.ndarray] = {}
-    for variable in bank.layout.variables:
-        cells.update(zip(variable.columns, bank.cells(variable), strict=True))
-    return cells

@@ -8,7 +8,7 @@ covariate the claim is that of the bin.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
@@ -75,18 +75,23 @@ class Strata:
         if len(self.parts) == 1 and self.parts[0] is not None and self._direct(codes):
             return self.parts[0].transform(table, codes, noise)
         moves_rows = self.bank is not None
-        numbers = None if moves_rows else table.numeric.copy()
-        rows = np.full(len(table), KEEP, dtype=np.int64) if moves_rows else None
+        numbers, marks, writes = table.numeric.copy(), table.codes.copy(), False
+        rows = np.full(len(table), KEEP, dtype=np.int64)
         for stratum, chosen, own, offset in self._split(codes, strata):
             part = self.parts[stratum]
             if part is None or not len(chosen):
                 continue
             released = part.transform(table.take(chosen), own, _of(noise, chosen))
-            if rows is not None and released.rows is not None:
+            if released.rows is not None:
                 rows[chosen] = np.where(released.rows == KEEP, KEEP, released.rows + offset)
-            elif numbers is not None and released.numbers is not None:
+            elif released.numbers is not None:
                 numbers[chosen] = released.numbers
-        return Release(numbers=numbers, rows=rows)
+            elif released.table is not None:
+                numbers[chosen], marks[chosen] = released.table.numeric, released.table.codes
+                writes = True
+        if writes:
+            return Release(table=replace(table, numeric=numbers, codes=marks))
+        return Release(rows=rows) if moves_rows else Release(numbers=numbers)
 
     def kernels(
         self, table: MixedTable, codes: np.ndarray | None, strata: np.ndarray

@@ -47,15 +47,17 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """What an engine makes of the rows of a table: exactly one of the two.
+    """What an engine makes of the rows of a table: exactly one of the three.
 
     Attributes:
         numbers: (n, dn) new values of the numeric block.
         rows: (n,) int64 row of the bank whose cells are released, or KEEP.
+        table: (n, ...) the rows themselves, with new cells.
     """
 
     numbers: np.ndarray | None = None
     rows: np.ndarray | None = None
+    table: MixedTable | None = None
 
 
 class Fitted(Protocol):

@@ -21,7 +21,7 @@ from infounlearn.feature.sensitive import SensitiveGroups
 if TYPE_CHECKING:
     from infounlearn.feature.barycenter import WassersteinBarycenter
 
-__all__ = ["Rows", "kept_names", "read_rows"]
+__all__ = ["Rows", "cells_of", "kept_names", "read_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,23 @@ class Rows:
         }
         return call.frame.write(call.keep, cells, rows)
 
+    def with_table(self, written: MixedTable, moved: np.ndarray) -> Any:
+        """The table with the cells of ``written``, row by row, where ``moved``.
+
+        Only rows that differ are written: a category that was not fitted has no cell to write.
+        """
+        own = self.table
+        differs = (written.numeric != own.numeric).any(1) | (written.codes != own.codes).any(1)
+        moved = moved & differs
+        rows = np.flatnonzero(moved)
+        place = np.zeros(len(moved), dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        return (
+            self.with_cells(cells_of(written.take(rows)), place, moved)
+            if len(rows)
+            else (self.unchanged())
+        )
+
     def with_cells(
         self, bank: Mapping[int, np.ndarray], rows: np.ndarray, moved: np.ndarray
     ) -> Any:
@@ -67,6 +84,14 @@ class Rows:
         call, chosen = self.call, np.where(moved, rows, 0)
         cells = {call.features[at]: column[chosen] for at, column in bank.items()}
         return call.frame.write(call.keep, cells, moved)
+
+
+def cells_of(table: MixedTable) -> dict[int, np.ndarray]:
+    """Cells of a table by feature column."""
+    cells: dict[int, np.ndarray] = {}
+    for variable in table.layout.variables:
+        cells.update(zip(variable.columns, table.cells(variable), strict=True))
+    return cells
 
 
 def read_rows(
