@@ -7,6 +7,7 @@ from infounlearn import __version__
 COMMANDS = {
     "demo": "train a small network, make it forget, audit it and write a report (half a minute)",
     "points": "unlearn records from a trained model, your own or a built-in one",
+    "feature": "release a table without what it tells of a column, and audit it",
     "audit": "audit saved outputs of any framework",
     "figure": "repeat a figure of the paper",
 }
@@ -23,14 +24,16 @@ examples:
   infounlearn demo
   infounlearn points --dataset digits --forget-random 0.1 --label-noise 0.2
   infounlearn points --model nets:build --weights w.safetensors --data nets:data --forget ids.csv
+  infounlearn feature people.csv --sensitive sex --target income
   infounlearn audit unlearned.npz --original original.npz --reference retrained-*.npz
   infounlearn figure gaussian-toy --quick
 
 exit codes:
   0  done; nothing speaks against it
-  1  a verdict failed (not forgotten, over-forgotten, lost), or the run diverged
+  1  a verdict failed (not forgotten, over-forgotten, lost; still visible, fingerprint), or the
+     run diverged
   2  bad input; nothing was written
-  3  no verdict on forgetting could be given (too few records or no references)
+  3  no verdict could be given (too few records or no references)
 130  interrupted; the best state so far is kept
 
 Information is in nats everywhere. Every report lists what it does not prove."""
