@@ -12,8 +12,11 @@ import tyro
 from infounlearn.cli.parsing import as_plain, parse
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from infounlearn.experiments.feature_job import FeatureResult
-    from infounlearn.interface import Finding, Record
+    from infounlearn.interface import Record
 
 
 @dataclass(frozen=True)
@@ -140,40 +143,39 @@ def without_secret(words: Sequence[str]) -> list[str]:
 
 def tell(done: FeatureResult, *, as_json: bool, code: int) -> None:
     """Print the result: a short table, verdicts, and where things lie."""
-    from infounlearn.cli.show import (
-        audit_as_plain,
-        console,
-        print_files,
-        print_json,
-        print_verdicts,
-    )
+    from infounlearn.cli.show import console, print_json
 
-    screen = console(stderr=as_json)
+    show_release(console(stderr=as_json), done)
+    if as_json:
+        print_json({"command": "feature", "exit_code": code, **release_as_plain(done)})
+
+
+def show_release(screen: Console, done: FeatureResult) -> None:
+    """The short table, each question with its answer, and the files."""
+    from infounlearn.cli.show import print_files, print_verdicts
+
     screen.print(feature_table(done.record))
     print_verdicts(screen, done.record.audit)
     print_files(screen, [("table", done.table), ("report", done.report)])
-    if not as_json:
-        return
+
+
+def release_as_plain(done: FeatureResult) -> dict[str, Any]:
+    """The result for ``--json``."""
+    from infounlearn.cli.show import audit_as_plain
+
     run = done.record.run
-    print_json(
-        {
-            "command": "feature",
-            "exit_code": code,
-            "method": run.method if run else "",
-            "settings": dict(run.settings) if run else {},
-            "warnings": list(run.warnings) if run else [],
-            "cost": dict(run.cost) if run else {},
-            **audit_as_plain(done.record.audit),
-            "files": {
-                "table": str(done.table),
-                "report": str(done.report),
-                "record": str(done.report.with_name("record.json")),
-            },
-        }
-    )
+    told = {} if run is None else {"method": run.method, "settings": dict(run.settings)}
+    if run is not None:
+        told |= {"warnings": list(run.warnings), "cost": dict(run.cost)}
+    files = {
+        "table": str(done.table),
+        "report": str(done.report),
+        "record": str(done.report.with_name("record.json")),
+    }
+    return {**told, **audit_as_plain(done.record.audit), "files": files}
 
 
-def feature_table(record: Record) -> Any:
+def feature_table(record: Record) -> Table:
     """What is told of the feature and of the target, before and after, beside what chance shows."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
@@ -185,10 +187,14 @@ def feature_table(record: Record) -> Any:
     table.add_column("", overflow="fold")
     for name in ("before", "after", "interval", "null 95 %", "certified"):
         table.add_column(name, justify="right", overflow="fold")
-    for one in _shown(record):
+    feature = str(record.audit.settings["feature"])
+    for one in record.audit.findings:
+        label = _label(one.name, feature)
+        if label is None:
+            continue
         null = None if one.null is None else one.null.quantile95
         table.add_row(
-            escape(one.title),
+            escape(label),
             numbers.quantity(one.original, one.unit),
             numbers.quantity(one.value, one.unit),
             numbers.interval(one.interval, one.unit),
@@ -198,10 +204,14 @@ def feature_table(record: Record) -> Any:
     return table
 
 
-def _shown(record: Record) -> list[Finding]:
-    names = ("probes/boosted-trees", "probes/logistic")
-    rooms = ("information/", "utility/", "kept/")
-    findings = record.audit.findings
-    found = [one for name in names for one in findings if one.name == name]
-    found += [one for room in rooms for one in findings if one.name.startswith(room)]
-    return found
+def _label(name: str, feature: str) -> str | None:
+    """Short name of a finding in the short table; None for one that only the report shows."""
+    room, _, what = name.partition("/")
+    if room == "probes" and not what.endswith(("_auc", "_power")):
+        return f"{feature}, read by {what.replace('-', ' ')}"
+    if room == "information":
+        return f"{feature}, in the {what.replace('_', ' ')}"
+    if room == "kept":
+        return f"{feature}, in the target itself"
+    names = {"accuracy": "accuracy", "auroc": "AUROC", "r2": "R²", "mse": "squared error"}
+    return f"target, {names[what]} of boosted trees" if room == "utility" else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,14 @@ def started(epochs: float | None = None) -> Iterator[Watcher]:
         yield watch
 
 
-def finish(done: Finished, *, as_json: bool) -> int:
-    """Tell the result and return the exit code that its verdicts ask for."""
+def finish(done: Finished, *, as_json: bool, more: Mapping[str, Any] | None = None) -> int:
+    """Tell the result and return the exit code that its verdicts ask for.
+
+    Args:
+        done: the job.
+        as_json: print one JSON object, and everything else on standard error.
+        more: what else the object holds.
+    """
     from infounlearn.experiments.job import exit_code
 
     screen = console(stderr=as_json)
@@ -51,6 +57,12 @@ def finish(done: Finished, *, as_json: bool) -> int:
     if as_json:
         cost = dict(done.record.run.cost) if done.record.run else {}
         print_json(
-            {"exit_code": code, **document, "cost": cost, **audit_as_plain(done.record.audit)}
+            {
+                "exit_code": code,
+                **document,
+                "cost": cost,
+                **audit_as_plain(done.record.audit),
+                **(more or {}),
+            }
         )
     return code
