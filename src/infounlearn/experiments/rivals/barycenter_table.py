@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
-from infounlearn.experiments.rivals.base import Base, Kind, Task
+from infounlearn.experiments.rivals.base import Base, Kind, Task, kept
+from infounlearn.feature.frontier_cells import digest
 
 
 class BarycenterTable(BaseEstimator):
@@ -40,17 +42,23 @@ class BarycenterTable(BaseEstimator):
         from infounlearn.feature.policies import FeatureWarning
 
         columns = self.levels[:-1]
-        self.transformer_ = WassersteinBarycenter(
-            amount=self.amount,
-            numeric=[place for place, count in enumerate(columns) if count == 0],
-            categorical=[place for place, count in enumerate(columns) if count > 0],
-            use_target=self.use_target,
-            random_state=self.random_state,
-        )
+        settings: dict[str, Any] = {
+            "numeric": [place for place, count in enumerate(columns) if count == 0],
+            "categorical": [place for place, count in enumerate(columns) if count > 0],
+            "use_target": self.use_target,
+            "unseen_categories": "other",
+            "random_state": self.random_state,
+        }
         with warnings.catch_warnings():
             # Public tables hold rows of equal content; they are released alike.
             warnings.simplefilter("ignore", FeatureWarning)
-            self.transformer_.fit(X[:, :-1], y, sensitive=sensitive)
+            # The dial acts in ``transform`` alone, so one fit serves all of its settings.
+            key = digest("barycenter", sorted(settings.items()), X, y, sensitive)
+            fitted = kept(
+                key,
+                lambda: WassersteinBarycenter(**settings).fit(X[:, :-1], y, sensitive=sensitive),
+            )
+            self.transformer_ = copy(fitted).set_params(amount=self.amount)
             released = self._released(X, sensitive)
         base = Base(self.kind, self.task, columns, True, self.random_state)
         self.model_ = base.fit_anew(released, y)

@@ -22,7 +22,7 @@ Task = Literal["classification", "regression"]
 
 INNER_FOLDS = 3
 _KEPT: OrderedDict[str, Any] = OrderedDict()
-_LARGEST = 6
+_LARGEST = 16
 
 
 class Base(BaseEstimator):
