@@ -35,10 +35,10 @@ class Training:
     networks: int = 5
     hidden: int = 256
     dropout: float = 0.3
-    steps: int = 2000
+    steps: int = 2500
     patience: int = 4
-    lr: float = 3e-3
-    weight_decay: float = 1e-2
+    lr: float = 1.5e-3
+    weight_decay: float = 0.1
     validation: float = 0.1
 
 
