@@ -12,7 +12,7 @@ import pytest
 
 import infounlearn
 
-ROOMS = ("math", "data", "point", "audit", "report", "experiments")
+ROOMS = ("math", "data", "point", "feature", "audit", "report", "experiments")
 
 IMPORT_SECONDS = 0.3
 HELP_SECONDS = 1.0
@@ -21,16 +21,22 @@ TRIES = 5
 
 PUBLIC = {
     "Audit",
+    "InformationPenalty",
     "InputError",
     "MarginalInformation",
     "MembershipInformation",
     "Outputs",
+    "ParityHead",
+    "ScoreBarycenter",
     "ScoreTransport",
     "Unlearned",
+    "WassersteinBarycenter",
     "__version__",
     "audit",
+    "audit_feature",
     "certify_information",
     "collect_outputs",
+    "frontier",
     "marginal_information",
     "mutual_information",
     "unlearn",

@@ -16,7 +16,13 @@ _HOME = {
     "MarginalInformation": "infounlearn.point",
     "MembershipInformation": "infounlearn.point",
     "ScoreTransport": "infounlearn.point",
+    "WassersteinBarycenter": "infounlearn.feature",
+    "ScoreBarycenter": "infounlearn.feature",
+    "ParityHead": "infounlearn.feature",
+    "InformationPenalty": "infounlearn.feature",
+    "frontier": "infounlearn.feature",
     "audit": "infounlearn.audit",
+    "audit_feature": "infounlearn.audit",
     "collect_outputs": "infounlearn.audit",
     "Outputs": "infounlearn.interface",
     "Audit": "infounlearn.interface",
@@ -29,16 +35,22 @@ _HOME = {
 
 __all__ = [
     "Audit",
+    "InformationPenalty",
     "InputError",
     "MarginalInformation",
     "MembershipInformation",
     "Outputs",
+    "ParityHead",
+    "ScoreBarycenter",
     "ScoreTransport",
     "Unlearned",
+    "WassersteinBarycenter",
     "__version__",
     "audit",
+    "audit_feature",
     "certify_information",
     "collect_outputs",
+    "frontier",
     "marginal_information",
     "mutual_information",
     "unlearn",
@@ -46,8 +58,13 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from infounlearn.audit import audit, collect_outputs
+    from infounlearn.audit import audit, audit_feature, collect_outputs
     from infounlearn.errors import InputError
+    from infounlearn.feature.barycenter import WassersteinBarycenter
+    from infounlearn.feature.decisions import ParityHead
+    from infounlearn.feature.frontiers import frontier
+    from infounlearn.feature.penalty import InformationPenalty
+    from infounlearn.feature.scores import ScoreBarycenter
     from infounlearn.interface import Audit, Outputs
     from infounlearn.math import certify_information, marginal_information, mutual_information
     from infounlearn.point import (

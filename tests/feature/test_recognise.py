@@ -211,3 +211,11 @@ def test_whole_numbers_stay_whole_where_cells_are_released_and_not_where_they_mo
     assert released["children"].dtype == frame["children"].dtype
     moved = WassersteinBarycenter("sex", method="line").fit_transform(frame)
     assert moved["children"].dtype == np.float64
+
+
+def test_columns_named_by_numbers_are_read_and_written() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({0: [1.0, 2.0, 3.0, 4.0], 7: [0.5, 1.5, 2.5, 3.5]})
+    groups = np.array([0, 1, 0, 1])
+    model = WassersteinBarycenter(method="gaussian", random_state=0).fit(frame, sensitive=groups)
+    assert list(model.transform(frame, sensitive=groups).columns) == [0, 7]

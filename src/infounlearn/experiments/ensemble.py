@@ -161,7 +161,7 @@ def _run(jobs: list[tuple[Any, ...]], workers: int) -> Iterable[tuple[int, Train
     """Finished networks as they come, in this process or in several."""
     if workers <= 1:
         return map(_train_one, jobs)
-    from joblib import Parallel, delayed  # type: ignore[import-untyped]  # comes with scikit-learn
+    from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
     finished: Iterable[tuple[int, TrainedModel]] = parallel(

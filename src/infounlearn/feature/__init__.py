@@ -9,6 +9,7 @@ from importlib import import_module
 
 _ROOM = {
     "barycenter": ("WassersteinBarycenter",),
+    "callbacks": ("PenalizedLoss",),
     "decisions": ("ParityHead",),
     "estimators": ("InformationRegularizedClassifier", "InformationRegularizedRegressor"),
     "frontiers": ("Dial", "Frontier", "frontier"),
@@ -26,6 +27,7 @@ __all__ = [
     "InformationRegularizedClassifier",
     "InformationRegularizedRegressor",
     "ParityHead",
+    "PenalizedLoss",
     "ScoreBarycenter",
     "SensitiveGroups",
     "Survival",

@@ -27,12 +27,14 @@ class Frame:
         matrix: (n, d) array of numbers, truth values or objects; None for a frame.
         native: narwhals frame; None for an array.
         index: (n,) row labels of a pandas frame; None elsewhere.
+        labels: of the columns, where pandas has other names than texts; None elsewhere.
     """
 
     names: tuple[str, ...]
     matrix: np.ndarray | None
     native: Any
     index: np.ndarray | None
+    labels: tuple[Any, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.native) if self.matrix is None else len(self.matrix)
@@ -109,6 +111,8 @@ class Frame:
         frame = self.native.select([self.names[at] for at in kept])
         fresh = [self._series(at, cells[at], moved) for at in kept if at in cells]
         native = (frame.with_columns(fresh) if fresh else frame).to_native()
+        if self.labels is not None:
+            native = native.set_axis([self.labels[at] for at in kept], axis=1)
         return native.copy() if hasattr(native, "iloc") else native
 
     def _series(self, at: int, values: np.ndarray, moved: np.ndarray) -> Any:
@@ -153,12 +157,18 @@ def read_frame(X: object, problems: Problems) -> Frame | None:
         return None
     native = nw.from_native(X, pass_through=True, eager_only=True)
     if isinstance(native, nw.DataFrame):
-        if len(set(native.columns)) < len(native.columns):
+        labels = tuple(native.columns)
+        names = tuple(map(str, labels))
+        if len(set(names)) < len(names):
             problems.add("X has columns of the same name", fix="rename them")
             return None
+        if names != labels:
+            # Only pandas names columns by numbers; narwhals asks for texts.
+            frame: Any = native.to_native()
+            native = nw.from_native(frame.set_axis(list(names), axis=1))
         index = nw.maybe_get_index(native)
-        labels = None if index is None else np.asarray(index)
-        return Frame(tuple(str(name) for name in native.columns), None, native, labels)
+        rows = None if index is None else np.asarray(index)
+        return Frame(names, None, native, rows, None if names == labels else labels)
     if hasattr(X, "detach"):
         X = X.detach().cpu().numpy()
     matrix = np.asarray(X)

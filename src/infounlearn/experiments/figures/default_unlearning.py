@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]  # of scikit-learn
+from joblib import Parallel, cpu_count, delayed
 from torch import Tensor, nn
 
 from infounlearn.data.records import Records

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]  # of scikit-learn
+from joblib import Parallel, cpu_count, delayed
 
 from infounlearn.experiments.cases import Case
 from infounlearn.experiments.ensemble import trained
