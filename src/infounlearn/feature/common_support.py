@@ -3,6 +3,7 @@
 ``release="rows"`` writes whole rows, variable by variable, with the most left of each; what it
 leaves of Z is measured. ``release="atoms"`` releases one of J fitted rows with a known probability,
 so that what it leaves is certified on fresh rows, and needs no group where ``mode="blind"``.
+``release="auto"`` takes atoms in blind mode and where a target is to be kept, rows otherwise.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from infounlearn.errors import Problems
 from infounlearn.feature.columns import MixedTable
 from infounlearn.feature.engine import Fitted, Settings
 
@@ -36,8 +38,26 @@ def fit_common_support(
         settings: of the estimator.
         seed: of whatever is drawn while fitting.
     """
+    from infounlearn.feature.atom_release import fit_atoms
     from infounlearn.feature.row_release import fit_rows
 
     options = dict(settings.options)
-    options.pop("release", "rows")
-    return fit_rows(table, codes, weights, settings=replace(settings, options=options), seed=seed)
+    release = options.pop("release", "auto")
+    blind = settings.mode == "blind"
+    problems = Problems("WassersteinBarycenter")
+    problems.require(
+        release in ("auto", "rows", "atoms"),
+        f"release is {release!r}",
+        fix="pass 'auto', 'rows' or 'atoms'",
+    )
+    problems.require(
+        not (blind and release == "rows"),
+        "release is 'rows' in blind mode",
+        why="rows are written with their group",
+        fix="pass release='atoms'",
+    )
+    problems.raise_if_any()
+    rest = replace(settings, options=options)
+    if release == "atoms" or (release == "auto" and (blind or target is not None)):
+        return fit_atoms(table, codes, weights, target=target, settings=rest, seed=seed)
+    return fit_rows(table, codes, weights, settings=rest, seed=seed)
