@@ -16,6 +16,7 @@ FIGURES = {
     "mnist-trajectories": "infounlearn.experiments.figures.mnist_trajectories:run",
     "output-densities": "infounlearn.experiments.figures.output_densities:run",
     "gaussian-toy": "infounlearn.experiments.figures.gaussian_toy:run",
+    "adult-release": "infounlearn.experiments.figures.adult_release:run",
     "tabular-frontiers": "infounlearn.experiments.figures.tabular_frontiers:run",
 }
 """Name of each figure, and ``module:function`` of what makes it; loaded when first used."""
