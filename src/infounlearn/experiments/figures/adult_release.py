@@ -40,8 +40,8 @@ RELEASES: dict[str, Any] = {
 }
 """Settings of WassersteinBarycenter by what the figure calls the release; None: no transform."""
 
-MOMENTS_ONLY = {"affine barycenter": 1e-6}
-"""Jitter of releases that need every group to have full variance."""
+AFFINE_JITTER = 1e-6
+"""Variance, in units of that of each column, that an affine map needs where a group has none."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,10 @@ def _released(
     if RELEASES[name] is None:
         return matrix[inside], matrix[outside], None, {}
     settings: dict[str, Any] = dict(RELEASES[name])
-    settings["jitter"] = MOMENTS_ONLY.get(name, 0.0)
+    if settings.get("method") == "gaussian":
+        spread = matrix[inside].std(0)
+        matrix = (matrix - matrix[inside].mean(0)) / np.where(spread > 0, spread, 1.0)
+        settings["jitter"] = AFFINE_JITTER
     if design.options:
         settings["engine_options"] = {**settings.get("engine_options", {}), **design.options}
     with warnings.catch_warnings():
