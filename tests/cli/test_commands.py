@@ -28,6 +28,7 @@ from infounlearn.experiments.figures.result import FigureResult
 from infounlearn.experiments.recipe import Recipe
 from infounlearn.report import read_record
 from tests.cli.conftest import Said, Workplace
+from tests.experiments.test_feature_job import quicken
 
 Run = Callable[..., Said]
 
@@ -121,6 +122,7 @@ def test_demo_writes_a_report_and_prints_a_table(
     run: Run, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cases, "DIGITS_RECIPE", Recipe(epochs=20, batch_size=64, lr=2e-3))
+    quicken(monkeypatch)  # trees are slow, and tested elsewhere
     said = run("demo", "--references", "2", "--out", "out")
     assert said.code == 0, said.err
     assert {"record.json", "report.html", "card.md", "weights.safetensors"} <= {
@@ -135,6 +137,17 @@ def test_demo_writes_a_report_and_prints_a_table(
     assert record.audit.finding("leakage/attack_auc").original is not None
     steered = record.audit.finding("leakage/attack_auc").n["holdout"]
     assert steered < 300  # part of the 300 held-out records steered the run, and is left out
+    # The feature half: its own table, and its own report in a folder of its own.
+    assert {path.name for path in (workplace.out / "feature").iterdir()} == {
+        "card.md",
+        "diabetes.csv",
+        "record.json",
+        "report.html",
+        "table.csv",
+    }
+    assert "diabetes.csv without sex" in said.out
+    assert "sex, read by logistic" in said.out
+    assert "report   out/feature/report.html" in said.out
 
 
 def _outputs(path: Path, shift: float, seed: int) -> None:

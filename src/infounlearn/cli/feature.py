@@ -49,7 +49,9 @@ class Feature:
         amount: how much goes, from 0 (nothing) to 1 (all).
         method: auto takes line for one column of numbers and common-support for anything else;
             gaussian moves means and covariances of numbers only, and is the fastest.
-        mode: blind releases rows without knowing their sensitive value (common-support only).
+        mode: blind releases rows without knowing their sensitive value (needs --release atoms).
+        release: of common-support: rows keeps most of the table and is measured; atoms releases
+            one of finitely many rows with known probabilities, so that the audit can certify it.
         use_target: let the fit know the target, which keeps more of it (common-support only).
         given: legitimate columns: the feature is removed within each of their values only, and
             they stay. The target here means equalized odds.
@@ -81,6 +83,7 @@ class Feature:
     amount: float = 1.0
     method: Literal["auto", "line", "gaussian", "common-support"] = "auto"
     mode: Literal["aware", "blind"] = "aware"
+    release: Literal["rows", "atoms"] = "rows"
     use_target: bool = False
     given: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()

@@ -141,6 +141,7 @@ def _estimator(request: FeatureRequest, roles: Roles) -> WassersteinBarycenter:
         missing_features="level" if mixed else "error",
         unseen_categories="other" if mixed else "error",
         max_rows=request.fit_rows,
+        engine_options={"release": request.release} if mixed else None,
         random_state=request.noise_seed,
     )
 
