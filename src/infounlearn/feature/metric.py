@@ -145,6 +145,8 @@ def choose_atoms(
     if len(rows) > SAMPLE:
         rows = np.sort(rng.choice(rows, SAMPLE, replace=False))
     points = np.concatenate((metric.embedding(table)[rows], theta[rows]), axis=1)
+    if not points.shape[1]:
+        return rows[:1]
     distinct = len(np.unique(points, axis=0))
     means = KMeans(min(atoms, distinct), n_init=1, max_iter=30, random_state=seed % 2**32)
     labels = means.fit(points).labels_

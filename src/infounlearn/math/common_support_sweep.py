@@ -226,9 +226,12 @@ def entropic_target(
             gap = np.abs(np.exp(logs) - np.exp(center)).sum(1).max() / 2
             if gap <= 0.01:
                 break
-    target = np.exp(center - center.max())
+    # In logs: an atom too dear for its mass to be a float has target 0, and still a potential.
+    center -= center.max()
+    center -= np.log(np.exp(center).sum())
+    target = np.exp(center)
     target /= target.sum()
-    potentials = heights - reg * np.log(target)
+    potentials = heights - reg * center
     return target, list(potentials - (potentials @ target)[:, None])
 
 
