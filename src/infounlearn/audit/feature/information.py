@@ -98,7 +98,7 @@ def _finding(case: Case, level: Level, before: Level | None, together: int) -> F
     proof = certificate(case, level, together)
     note = f"{level.note} Plug-in value: read it against its null, never against 0."
     if proof.lower:
-        note += f" Certified to be at least {proof.lower:.3g} nats."
+        note += f" Certified, by itself, to be at least {proof.lower:.3g} nats."
     return Finding(
         kind="certified" if proof.valid else "measured",
         bound=proof.upper,
@@ -135,7 +135,8 @@ def _levels(case: Case, shown: Shown) -> list[Level]:
     everything = np.arange(len(case.z))
     found = []
     if shown.decisions is not None:
-        width = len(shown.decision_names)
+        # Labels that were merely observed are no alphabet declared beforehand.
+        width = None if case.interface == "decisions" else len(shown.decision_names)
         title = "Information between the decision and the feature"
         if shown.kernels is not None:
             title = "Information between the most likely class and the feature"

@@ -9,6 +9,10 @@ STRONGER = (
     "A probe that finds nothing proves nothing about stronger probes: its information is a lower "
     "bound. Only a certified bound limits every reader."
 )
+WRITTEN = (
+    "Marks in the order of rows, or in a pattern of digits that no probe was made for, are not "
+    "looked for."
+)
 RAW = (
     "Columns and scores of real numbers carry no certificate: any finite sample of them can look "
     "clean and still show the feature. To certify, release finitely many values, or draw from "
@@ -44,7 +48,7 @@ def not_proved(case: Case, findings: list[Finding]) -> tuple[str, ...]:
     names = {finding.name for finding in findings}
     told = [FRESH]
     if case.interface != "decisions":
-        told.append(STRONGER)
+        told += [STRONGER, WRITTEN]
         if "information/release" not in names:
             told.append(RAW)
     if case.after.scores is not None:

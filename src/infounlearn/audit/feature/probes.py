@@ -18,8 +18,9 @@ import numpy as np
 from scipy import special
 
 from infounlearn.audit.feature.columns import Table
+from infounlearn.audit.feature.exact_values import ExactValues, marks_of
 
-LOGISTIC, TREES = "logistic", "boosted-trees"
+LOGISTIC, TREES, EXACT = "logistic", "boosted-trees", "exact-values"
 NEWTON = 150
 """Columns up to which the line is fitted by Newton's method."""
 TRUST = np.linspace(0.0, 1.0, 21)
@@ -96,10 +97,15 @@ def boosted_trees(seed: int, columns: int) -> Any:
     )
 
 
+def exact_values(seed: int, columns: int) -> Any:
+    """Marks in the way numbers are written, which trees and lines cannot see."""
+    return ExactValues()
+
+
 Maker = Callable[[int, int], Any]
 """Makes an untrained classifier, given a seed and the number of columns."""
 
-PROBES: Mapping[str, Maker] = {LOGISTIC: logistic, TREES: boosted_trees}
+PROBES: Mapping[str, Maker] = {LOGISTIC: logistic, TREES: boosted_trees, EXACT: exact_values}
 
 
 def read_all(jobs: list[Job], makers: Mapping[str, Maker], workers: int) -> list[Reading]:
@@ -110,7 +116,7 @@ def read_all(jobs: list[Job], makers: Mapping[str, Maker], workers: int) -> list
     matrices: dict[tuple[int, str], tuple[np.ndarray, np.ndarray | None]] = {}
     tasks = []
     for job, folds in plans:
-        key = (id(job.table), "lines" if job.probe == LOGISTIC else "trees")
+        key = (id(job.table), job.probe if job.probe in (LOGISTIC, EXACT) else "trees")
         if key not in matrices:
             matrices[key] = _matrix(job)
         for fold in range(job.folds):
@@ -166,6 +172,8 @@ def log_prior(
 
 def _matrix(job: Job) -> tuple[np.ndarray, np.ndarray | None]:
     table = job.table if job.given is None else job.table.with_category(job.given)
+    if job.probe == EXACT:
+        return marks_of(table), None
     return (table.for_lines(), None) if job.probe == LOGISTIC else table.for_trees()
 
 

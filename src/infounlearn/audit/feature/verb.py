@@ -20,7 +20,7 @@ from infounlearn.audit.feature.groups import read_groups
 from infounlearn.audit.feature.information import information_findings
 from infounlearn.audit.feature.not_proved import not_proved
 from infounlearn.audit.feature.parity import parity_findings
-from infounlearn.audit.feature.probes import LOGISTIC, TREES
+from infounlearn.audit.feature.probes import EXACT, LOGISTIC, TREES
 from infounlearn.audit.feature.verdicts import verdicts
 from infounlearn.audit.feature.visibility import probe_all, probe_findings
 from infounlearn.errors import Problems
@@ -43,7 +43,7 @@ def audit_feature(
     missing: Literal["error", "group"] = "error",
     feature: str = "the feature",
     name: str = "transformed",
-    probes: Sequence[str] | Mapping[str, Any] = (LOGISTIC, TREES),
+    probes: Sequence[str] | Mapping[str, Any] = (LOGISTIC, TREES, EXACT),
     limit: float = 0.02,
     confidence: float = 0.95,
     permutations: int = 999,
@@ -78,7 +78,8 @@ def audit_feature(
         missing: "error", or "group": missing values of z are a group of their own.
         feature: what the report calls z.
         name: what the report calls the audited table or model.
-        probes: some of "logistic" and "boosted-trees", or a mapping of names to classifiers.
+        probes: some of "logistic", "boosted-trees" and "exact-values" (how numbers are written:
+            values, decimals, last bits, repetitions), or a mapping of names to classifiers.
         limit: nats that still count as removed: certified bounds must be below it, and a planted
             leak of that size must be found.
         confidence: level of intervals, bounds and tests.

@@ -13,7 +13,7 @@ import math
 
 from infounlearn.audit.feature.case import Case
 from infounlearn.audit.feature.power import visible
-from infounlearn.audit.feature.probes import LOGISTIC, TREES
+from infounlearn.audit.feature.probes import EXACT, LOGISTIC, TREES
 from infounlearn.audit.feature.visibility import Probed, change
 from infounlearn.interface import Finding, Verdict
 
@@ -71,8 +71,8 @@ def _visible(case: Case, findings: list[Finding], probed: list[Probed]) -> Verdi
     if above:
         reason = f"More than on shuffled groups, but not clearly so, by {' and '.join(above)}"
         return Verdict(VISIBLE, "inconclusive", f"{reason}: {measured}.", names)
-    if all(one.name == LOGISTIC for one in probed) and probed:
-        reason = f"Nothing was found, but only by a line, which misses most marks: {measured}"
+    if all(one.name in (LOGISTIC, EXACT) for one in probed) and probed:
+        reason = f"Nothing was found, but by no trees, without which most is missed: {measured}"
         return Verdict(VISIBLE, "inconclusive", f"{reason}. Add {TREES!r} to probes.", names)
     blind = [one for one in probed if (one.power.smallest or math.inf) > settings.limit]
     if blind:
@@ -108,9 +108,13 @@ def _short(finding: Finding) -> str:
 
 
 def _fingerprint(case: Case, probed: list[Probed]) -> Verdict:
-    """Trees decide: they see atoms that a linear probe misses."""
+    """Trees decide: they see atoms that a linear probe misses.
+
+    Exact values may say yes as well, where they tell more than any probe could read before.
+    """
     read = [one for one in probed if one.before is not None]
-    one = next((probe for probe in read if probe.name == TREES), read[-1])
+    others = [probe for probe in read if probe.name != EXACT] or read
+    one = next((probe for probe in others if probe.name == TREES), others[-1])
     value, (low, high) = change(one, case.settings.confidence)
     before = one.before.information if one.before else 0.0
     names = tuple(f"fingerprint/{probe.name}" for probe in read)
@@ -121,8 +125,21 @@ def _fingerprint(case: Case, probed: list[Probed]) -> Verdict:
     if low > 0:
         reason = f"{told}: the transform marks rows with their group."
         return Verdict(FINGERPRINT, "fingerprint", reason, names)
-    if one.name == LOGISTIC:
-        reason = f"{told}. A line misses most marks: add {TREES!r} to probes."
+    for marks in read:
+        if marks.name != EXACT:
+            continue
+        earlier = [probe.before for probe in read if probe.before is not None]
+        best = max(earlier, key=lambda reading: reading.information)
+        added, ends = change(marks, case.settings.confidence, best)
+        if ends[0] > 0:
+            reason = (
+                f"Exact values tell {marks.after.information:.4f} nats after, where no probe found "
+                f"more than {best.information:.4f} before, a change of {added:+.4f} "
+                f"[{ends[0]:+.4f}, {ends[1]:+.4f}]: the transform marks rows with their group."
+            )
+            return Verdict(FINGERPRINT, "fingerprint", reason, names)
+    if one.name in (LOGISTIC, EXACT):
+        reason = f"{told}. Without trees most marks are missed: add {TREES!r} to probes."
         return Verdict(FINGERPRINT, "inconclusive", reason, names)
     if value <= 0 or high <= case.settings.limit:
         return Verdict(FINGERPRINT, "no fingerprint", f"{told}.", names)

@@ -14,7 +14,11 @@ from infounlearn.audit.feature.probes import Job, Reading, read_all
 from infounlearn.interface import Finding, Null
 from infounlearn.math import auc, auc_interval
 
-TITLES = {"logistic": "logistic regression", "boosted-trees": "boosted trees"}
+TITLES = {
+    "logistic": "logistic regression",
+    "boosted-trees": "boosted trees",
+    "exact-values": "exact values",
+}
 
 
 @dataclass(frozen=True)
@@ -155,11 +159,17 @@ def _power(case: Case, one: Probed) -> Finding:
     )
 
 
-def change(one: Probed, confidence: float) -> tuple[float, tuple[float, float]]:
-    """Information after less before, paired by row, and its interval; ``before`` must be there."""
-    if one.before is None:
+def change(
+    one: Probed, confidence: float, before: Reading | None = None
+) -> tuple[float, tuple[float, float]]:
+    """Information after less before, paired by row, and its interval; ``before`` must be there.
+
+    ``before`` may be what another probe read there, on the same folds.
+    """
+    before = one.before if before is None else before
+    if before is None:
         raise ValueError(f"the probe {one.name} was not read before")
-    gains = one.after.gains - one.before.gains
+    gains = one.after.gains - before.gains
     return float(gains.mean()), gain_interval(gains, one.after.folds, confidence)
 
 
