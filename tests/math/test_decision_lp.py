@@ -235,3 +235,15 @@ def test_new_rows_and_free_optima() -> None:
 def test_bad_input_is_named(call: object, said: str) -> None:
     with pytest.raises(InputError, match=said):
         call()  # type: ignore[operator]
+
+
+def test_a_class_that_no_cell_can_have_compares_nothing() -> None:
+    joint = np.zeros((4, 2, 2))  # class 1 never happens
+    joint[[0, 1], 0, 0] = joint[[2, 3], 0, 1] = 1.0
+    utility = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    odds = constraint_laws(joint, np.ones(4), "equalized-odds")
+    found = plan_decisions(utility, np.ones(4), odds, tolerance=0.2)
+    parity = constraint_laws(joint, np.ones(4), "demographic-parity")
+    same = plan_decisions(utility, np.ones(4), parity, tolerance=0.2)
+    assert found.gap == pytest.approx(0.2)
+    assert found.utility == pytest.approx(same.utility)

@@ -158,13 +158,15 @@ def plan_decisions(
     prices = np.zeros((*law.shape[:2], gain.shape[1]))
     prices[compared] = raw
     rates = np.einsum("smn,nk->smk", law * mass, policy)
-    spread = [np.ptp(rates[s][compared[s]], axis=0).max() for s in range(len(law))]
+    # A class that no cell can have is a stratum of no group: there is nothing to compare.
+    held = np.flatnonzero(compared.any(1))
+    spread = [np.ptp(rates[s][compared[s]], axis=0).max() for s in held]
     return DecisionPlan(
         policy,
         prices,
         rates,
         float(np.einsum("n,nk,nk->", mass, gain, policy)),
-        float(max(spread)),
+        float(max(spread, default=0.0)),
         float(tolerance),
     )
 
