@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from infounlearn.errors import InputError
-from infounlearn.feature import WassersteinBarycenter
 from infounlearn.feature.atom_release import FittedAtoms, fit_atoms
+from infounlearn.feature.barycenter import WassersteinBarycenter
 from infounlearn.feature.columns import MixedTable
 from infounlearn.feature.common_support import fit_common_support
 from infounlearn.feature.engine import Settings
@@ -72,6 +72,7 @@ def test_a_row_is_released_alike_in_any_batch(mode: Any) -> None:
     some = None if codes is None else codes[order]
     assert np.array_equal(fit.kernels(table.take(order), some), kernels[order])
     drawn = fit.transform(table.take(order), some, lambda stream: noise(stream)[order])
+    assert drawn.rows is not None
     assert np.array_equal(drawn.rows, rows[order])
     one = None if codes is None else codes[:1]
     assert np.array_equal(fit.kernels(table.take(np.arange(1)), one), kernels[:1])
@@ -82,6 +83,7 @@ def test_atoms_are_drawn_with_the_probabilities_of_the_kernel() -> None:
     fit = fitted(table, z)
     rows = np.zeros(20_000, dtype=np.int64) + 7
     drawn = fit.transform(table.take(rows), z[rows], noise_of(20_000)).rows
+    assert drawn is not None
     shares = np.bincount(drawn, minlength=24) / len(rows)
     kernel = fit.kernels(table.take(rows[:1]), z[rows[:1]])[0]
     assert np.abs(shares - kernel).max() < 4 * np.sqrt(0.25 / len(rows))
@@ -121,6 +123,7 @@ def test_scores_of_the_target_survive() -> None:
     for given in (None, target):
         fit = fitted(table, z, given)
         rows = fit.transform(table, z, noise_of(1500)).rows
+        assert rows is not None
         released = fit.bank.take(rows)
         rule = released.numeric[:, 1] + 0.5 * released.numeric[:, 0]
         correlations.append(np.corrcoef(rule, target)[0, 1])

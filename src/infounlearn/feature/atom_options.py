@@ -13,7 +13,7 @@ __all__ = ["AtomOptions", "checked_options"]
 
 ROWS_PER_ATOM = 128
 """Fitted rows for each atom: what fresh rows leak is about half its inverse, in nats."""
-FEWEST, MOST = 16, 512
+FEWEST, MOST = 16, 128
 CAP = 0.01
 """Nats about Z that a blind release may keep where nothing is asked."""
 
@@ -23,7 +23,7 @@ class AtomOptions:
     """Options of the release by atoms (``engine_options``).
 
     Attributes:
-        atoms: J; by default one for 128 rows, between 16 and 512.
+        atoms: J; by default one for 128 rows, between 16 and 128.
         reg: strength of the entropy, in units of the mean cost between two rows.
         score_weight: λ, how much the scores of a target count beside the whole row.
         folds: folds of the models of target and group.
