@@ -25,6 +25,9 @@ ASIDE = (64, 4096)
 """Least and most rows set aside to fix the bins of a score; between them, a tenth."""
 
 
+STRATA = "strata, and groups within them, count by their shares of these rows"
+
+
 @dataclass(frozen=True)
 class Level:
     """One finite outcome: a decision, a sampled decision, a softly binned score, a release.
@@ -52,7 +55,7 @@ def information_findings(case: Case) -> list[Finding]:
     """A finding per outcome; decisions and scores of models, and a finite release of a table."""
     levels = _levels(case, case.after)
     before = {} if case.before is None else {one.key: one for one in _levels(case, case.before)}
-    certified = sum(not one.given and case.given is None for one in levels)
+    certified = sum(not one.given for one in levels)
     return [_finding(case, one, before.get(one.key), max(certified, 1)) for one in levels]
 
 
@@ -66,6 +69,33 @@ def certificate(case: Case, level: Level, together: int) -> InformationCertifica
         candidates=together,
         seed=case.settings.seed,
     )
+
+
+def within_strata(
+    case: Case, level: Level, given: np.ndarray, together: int
+) -> tuple[float, tuple[str, ...]]:
+    """Bound on I(outcome; Z | stratum), and under what; strata and groups count as they are.
+
+    A stratum's rows are a sample of their own: its bound holds at the stratum's part of the error,
+    and all of them together give a bound on their mean. A stratum of one group tells nothing of it.
+    """
+    z = case.z[level.rows]
+    cells = [given == cell for cell in np.unique(given)]
+    mixed = [rows for rows in cells if len(np.unique(z[rows])) > 1]
+    total = 0.0
+    assumptions: tuple[str, ...] = (STRATA,)
+    for rows in mixed:
+        proof = certify_information(
+            level.outcomes[rows],
+            np.unique(z[rows], return_inverse=True)[1],
+            confidence=case.settings.confidence,
+            num_outcomes=level.width,
+            candidates=together * len(mixed),
+            seed=case.settings.seed,
+        )
+        assumptions = (STRATA, *proof.assumptions)
+        total += rows.mean() * (proof.ceiling if proof.upper is None else proof.upper)
+    return total, assumptions
 
 
 def _finding(case: Case, level: Level, before: Level | None, together: int) -> Finding:
@@ -92,9 +122,20 @@ def _finding(case: Case, level: Level, before: Level | None, together: int) -> F
         "original": None if before is None else plug_in(before.outcomes, z, given, before.width),
         "ceiling": case.ceiling if strata is None else _ceiling(z, given),
     }
-    if strata is not None:
-        note = "Conditional on strata: no certificate is given. " + level.note
+    if level.given:
+        note = "Conditional on the target: no certificate is given. " + level.note
         return Finding(**common, note=note.strip())
+    if given is not None:
+        bound, assumptions = within_strata(case, level, given, together)
+        note = f"{level.note} Conditional on strata, at their shares of these rows. Plug-in value: "
+        return Finding(
+            kind="certified",
+            bound=bound,
+            confidence=settings.confidence,
+            assumptions=assumptions,
+            note=(note + "read it against its null, never against 0.").strip(),
+            **common,
+        )
     proof = certificate(case, level, together)
     note = f"{level.note} Plug-in value: read it against its null, never against 0."
     if proof.lower:

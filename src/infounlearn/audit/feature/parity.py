@@ -92,7 +92,8 @@ def _gap(name: str, title: str, gap: GapInterval, before: float | None, note: st
 
 def _implied(case: Case, key: str, measured: Finding, information: Finding | None) -> list[Finding]:
     """The gap that the certified information allows, whatever the outcome laws."""
-    if information is None or information.bound is None:
+    # Information within strata says nothing of the gap between whole groups.
+    if information is None or information.bound is None or case.given is not None:
         return []
     return [
         Finding(
