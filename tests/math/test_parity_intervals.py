@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -88,6 +90,26 @@ def test_equalized_odds_and_more_outcomes_are_covered() -> None:
         assert found.value == pytest.approx(equalized_odds_difference(decided, z, y), abs=1e-15)
         held += found.low <= true <= found.high
     assert held >= 90
+
+
+@pytest.mark.parametrize("method", ["exact", "newcombe"])
+def test_a_cell_without_rows_may_have_any_rate(method: Literal["exact", "newcombe"]) -> None:
+    """Group 1 has few rows of class 1, in one sample of four none; their rate differs by .8."""
+    rng = np.random.default_rng(7)
+    rate = np.array([[0.3, 0.3], [0.9, 0.1]])
+    z = np.repeat([0, 1], 25)
+    empty, held = 0, 0
+    for _ in range(200):
+        y = (rng.random(50) < np.where(z == 1, 0.05, 0.5)).astype(int)
+        decided = (rng.random(50) < rate[y, z]).astype(int)
+        found = equalized_odds_interval(decided, z, y, method=method)
+        assert found.value == pytest.approx(equalized_odds_difference(decided, z, y), abs=1e-15)
+        assert found.low <= found.value <= found.high
+        if found.smallest == 0:
+            empty += 1
+            held += found.low <= 0.8 <= found.high
+    assert empty > 20
+    assert held >= 0.95 * empty
 
 
 def test_newcombe_is_shorter_and_agrees_with_the_published_example() -> None:

@@ -100,7 +100,8 @@ def equalized_odds_interval(
 ) -> GapInterval:
     """Interval of the equalized odds difference: a rate for each class, group and outcome.
 
-    A class that one group alone has compares nothing, in the interval as in the value.
+    A group without a row of some class has no rate there in the value; in the interval that rate
+    may be anything, since the population may well have such rows. Drop the class where it cannot.
 
     Args:
         decisions: (n,) labels, or (n, K) probabilities of each decision.
@@ -160,25 +161,25 @@ def _enclose(
     cells: list[tuple[np.ndarray, np.ndarray]], hard: bool, confidence: float, method: Method
 ) -> GapInterval:
     """Interval of the largest gap within any class, from its groups' rates and sizes."""
-    kept = [(rates[sizes > 0], sizes[sizes > 0]) for rates, sizes in cells]
-    kept = [(rates, sizes) for rates, sizes in kept if len(sizes) > 1]
     certified = method == "exact"
-    if not kept:
-        fewest = min(int(sizes[sizes > 0].min()) for _, sizes in cells)
-        return GapInterval(0.0, 0.0, 0.0, confidence, certified, fewest)
     # The rate of the second of two outcomes is 1 minus that of the first: one interval for both.
-    kept = [(rates[:, :1] if rates.shape[1] == 2 else rates, sizes) for rates, sizes in kept]
-    count = sum(rates.size for rates, _ in kept)
-    pairs = sum(rates.shape[1] * len(sizes) * (len(sizes) - 1) // 2 for rates, sizes in kept)
-    miss = (1 - confidence) / (count if certified else pairs)
-    low = high = 0.0
-    for rates, sizes in kept:
-        if certified:
-            lower, upper = (_exact if hard else _chernoff)(rates, sizes[:, None], miss)
-        else:
-            lower, upper = _wilson(rates, sizes[:, None], miss)
+    cells = [(rates[:, :1] if rates.shape[1] == 2 else rates, sizes) for rates, sizes in cells]
+    smallest = min(int(sizes.min()) for _, sizes in cells)
+    if len(cells[0][1]) < 2:
+        return GapInterval(0.0, 0.0, 0.0, confidence, certified, smallest)
+    # A cell without rows is known to lie in [0, 1], which needs no share of the error.
+    held = [(rates, sizes, sizes > 0) for rates, sizes in cells]
+    count = sum(rates[full].size for rates, _, full in held)
+    pairs = sum(rates.shape[1] * full.sum() * (full.sum() - 1) // 2 for rates, _, full in held)
+    miss = (1 - confidence) / max(count if certified else pairs, 1)
+    value = low = high = 0.0
+    for rates, sizes, full in held:
+        lower, upper = np.zeros(rates.shape), np.ones(rates.shape)
+        bound = (_exact if hard else _chernoff) if certified else _wilson
+        lower[full], upper[full] = bound(rates[full], sizes[full, None], miss)
+        value = max(value, float(np.ptp(rates[full], axis=0).max()))
         for a, b in combinations(range(len(sizes)), 2):
-            if certified:
+            if certified or not (full[a] and full[b]):
                 down, up = lower[a] - upper[b], upper[a] - lower[b]
             else:
                 apart = rates[a] - rates[b]
@@ -186,8 +187,6 @@ def _enclose(
                 up = apart + np.hypot(upper[a] - rates[a], rates[b] - lower[b])
             low = max(low, float(down.max()), float((-up).max()))
             high = max(high, float(up.max()), float((-down).max()))
-    value = max(float(np.ptp(rates, axis=0).max()) for rates, _ in kept)
-    smallest = min(int(sizes.min()) for _, sizes in kept)
     return GapInterval(value, low, min(high, 1.0), confidence, certified, smallest)
 
 
