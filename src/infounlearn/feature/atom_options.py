@@ -24,7 +24,8 @@ class AtomOptions:
 
     Attributes:
         atoms: J; by default one for 128 rows, between 16 and 128.
-        reg: strength of the entropy, in units of the mean cost between two rows.
+        reg: strength of the entropy, in units of the mean cost between two rows; by default .1 with
+            a target and .02 without. More lowers what fresh rows leak, and blurs.
         score_weight: λ, how much the scores of a target count beside the whole row.
         folds: folds of the models of target and group.
         rounds: times that the folds are dealt anew.
@@ -33,7 +34,7 @@ class AtomOptions:
     """
 
     atoms: int | None = None
-    reg: float = 0.02
+    reg: float | None = None
     score_weight: float = 100.0
     folds: int = 10
     rounds: int = 2
@@ -55,7 +56,9 @@ def checked_options(options: Mapping[str, object], rows: int) -> AtomOptions:
     )
     whole = {"atoms": 1, "folds": 2, "rounds": 1}
     for name, value in options.items():
-        if name in unknown or (value is None and name in ("atoms", "max_information", "gamma")):
+        if name in unknown or (
+            value is None and name in ("atoms", "reg", "max_information", "gamma")
+        ):
             continue
         least = whole.get(name)
         fine = is_number(value, whole=least is not None)

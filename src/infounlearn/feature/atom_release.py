@@ -42,6 +42,8 @@ CELLS = 2**22
 """Costs in work at once."""
 HELD = 2**25
 """Costs that are kept while fitting rather than found anew in each sweep."""
+PLAIN_REG, SCORED_REG = 0.02, 0.1
+"""Strength of the entropy: scores dominate the cost where there are any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +188,8 @@ def fit_atoms(
         )
         facts = _blind_facts(support)
     else:
-        support = fit_common_support(take, codes, reg=options.reg, weights=weights, seed=seed)
+        reg = options.reg or (PLAIN_REG if target is None else SCORED_REG)
+        support = fit_common_support(take, codes, reg=reg, weights=weights, seed=seed)
         facts = _aware_facts(support)
     return FittedAtoms(
         bank,
