@@ -11,7 +11,7 @@ from infounlearn.errors import Problems, is_number
 
 __all__ = ["AtomOptions", "checked_options"]
 
-ROWS_PER_ATOM = 128
+ROWS_PER_ATOM = 192
 """Fitted rows for each atom: what fresh rows leak is about half its inverse, in nats."""
 FEWEST, MOST = 16, 128
 CAP = 0.01
@@ -23,9 +23,9 @@ class AtomOptions:
     """Options of the release by atoms (``engine_options``).
 
     Attributes:
-        atoms: J; by default one for 128 rows, between 16 and 128.
-        reg: strength of the entropy, in units of the mean cost between two rows; by default .1 with
-            a target and .02 without. More lowers what fresh rows leak, and blurs.
+        atoms: J; by default one for 192 rows, between 16 and 128.
+        reg: strength of the entropy, in units of the mean cost between two rows; by default
+            .02, or with a target 25/√n up to .5. More lowers what fresh rows leak, and blurs.
         score_weight: λ, how much the scores of a target count beside the whole row.
         folds: folds of the models of target and group.
         rounds: times that the folds are dealt anew.

@@ -42,8 +42,11 @@ CELLS = 2**22
 """Costs in work at once."""
 HELD = 2**25
 """Costs that are kept while fitting rather than found anew in each sweep."""
-PLAIN_REG, SCORED_REG = 0.02, 0.1
-"""Strength of the entropy: scores dominate the cost where there are any."""
+PLAIN_REG = 0.02
+"""Strength of the entropy without a target, in units of the mean cost."""
+SCORED_REG, MOST_REG = 25.0, 0.5
+"""With one, times n^-1/2, and no more than that: few rows place a score less sharply, and what they
+misplace leaks on fresh rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +191,8 @@ def fit_atoms(
         )
         facts = _blind_facts(support)
     else:
-        reg = options.reg or (PLAIN_REG if target is None else SCORED_REG)
+        soft = min(MOST_REG, SCORED_REG / np.sqrt(len(table)))
+        reg = options.reg or (PLAIN_REG if target is None else float(soft))
         support = fit_common_support(take, codes, reg=reg, weights=weights, seed=seed)
         facts = _aware_facts(support)
     return FittedAtoms(
