@@ -18,11 +18,16 @@ import pytest
 from infounlearn.audit import audit_feature
 from infounlearn.data import scan_table
 from infounlearn.errors import InputError
-from infounlearn.experiments import feature_job
+from infounlearn.experiments import feature_job, feature_release
 from infounlearn.experiments.feature_job import FeatureResult, exit_code, release_table
 from infounlearn.experiments.feature_request import FeatureRequest, read_roles
 from infounlearn.experiments.feature_survey import survey_table
-from infounlearn.experiments.feature_utility import target_finding, utility_findings
+from infounlearn.experiments.feature_utility import (
+    USEFUL,
+    target_finding,
+    utility_findings,
+    utility_verdict,
+)
 from infounlearn.interface import Audit, Verdict
 from infounlearn.report import read_record
 
@@ -137,7 +142,22 @@ def test_amount_0_returns_every_feature_bit_for_bit(tmp_path: Path) -> None:
     assert exit_code(done.record.audit) == 1
 
 
-def test_a_mixed_table_keeps_its_types_levels_and_gaps(tmp_path: Path) -> None:
+def with_options(monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+    """Small engines: here their laws need not be good."""
+    usual = feature_release._estimator
+
+    def small(*args: Any) -> Any:
+        made = usual(*args)
+        made.engine_options = {**made.engine_options, **options}
+        return made
+
+    monkeypatch.setattr(feature_release, "_estimator", small)
+
+
+def test_a_mixed_table_keeps_its_types_levels_and_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_options(monkeypatch, networks=1, steps=60, hidden=16)
     rng = np.random.default_rng(1)
     words = ["ash", "birch", "cedar"]
     tree = [words[at] if at < 3 else None for at in rng.integers(0, 4, ROWS)]
@@ -163,6 +183,16 @@ def test_a_mixed_table_keeps_its_types_levels_and_gaps(tmp_path: Path) -> None:
     # Rows are named by their key and their cells: the batch they come in is of no consequence.
     again = made(replace(request, rows_per_batch=101), tmp_path / "again")
     assert again.table.read_bytes() == done.table.read_bytes()
+
+
+def test_atoms_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_options(monkeypatch, atoms=8)
+    request = asked(people(tmp_path), method="auto", release="atoms", audit_rows=200)
+    found = made(request, tmp_path / "out").record.audit.finding("information/release")
+    assert found.kind == "certified"
+    assert found.bound is not None
+    assert found.value is not None
+    assert found.value <= found.bound
 
 
 @pytest.mark.parametrize("method", ["line", "gaussian"])
@@ -255,8 +285,8 @@ def test_everything_wrong_is_said_at_once_with_the_nearest_names(tmp_path: Path)
         ({"drop": X}, "no column is left"),
         ({"key": None}, "hold no numbers"),
         ({"mode": "blind"}, "do not go with"),
-        ({"method": "common-support", "mode": "blind"}, "add --release atoms"),
-        ({"release": "atoms"}, "does not go with --method gaussian"),
+        ({"method": "common-support", "release": "rows", "mode": "blind"}, "use --release atoms"),
+        ({"release": "rows"}, "does not go with --method gaussian"),
         ({"sensitive": ()}, "names no column"),
         ({"numeric": ("income",)}, "not changed"),
         ({"sensitive": ("id",), "key": None, "drop": ("sex",)}, "fewer than 20 rows"),
@@ -327,11 +357,15 @@ def test_parts_are_of_the_sizes_asked_for_and_do_not_meet(tmp_path: Path) -> Non
         (("removed", "fingerprint"), 1),
         (("inconclusive", "no fingerprint"), 3),
         (("removed", "inconclusive"), 3),
+        (("removed", "no fingerprint", "lost"), 1),
     ],
 )
 def test_verdicts_decide_the_exit_code(answers: tuple[Any, ...], code: int) -> None:
-    found = Audit("x", tuple(Verdict("?", answer, "") for answer in answers), ())
-    assert exit_code(found) == code
+    said = tuple(Verdict("?", answer, "") for answer in answers)
+    assert exit_code(Audit("x", said, ())) == code
+    # A target that nobody can predict says nothing about the feature.
+    open_question = Verdict(USEFUL, "inconclusive", "")
+    assert exit_code(Audit("x", (*said, open_question), ())) == code
 
 
 @pytest.fixture
@@ -353,6 +387,12 @@ def test_utility_is_whole_where_the_target_shows_and_gone_where_it_does_not(
     assert (accuracy.original, auroc.original) == (1.0, 1.0)
     assert accuracy.value == pytest.approx(0.5, abs=0.1)
     assert auroc.value == pytest.approx(0.5, abs=0.1)
+    assert utility_verdict([accuracy, auroc]).answer in ("lost", "inconclusive")
+    swapped = replace(auroc, value=1.0, interval=(0.98, 1.0))
+    assert utility_verdict([accuracy, swapped]).answer == "kept"
+    never = replace(auroc, value=0.5, original=0.5, interval=(0.4, 0.6))
+    assert utility_verdict([accuracy, never]).answer == "inconclusive"
+    assert utility_verdict([replace(never, original=0.9)]).answer == "lost"
     low, high = auroc.interval or (0, 0)
     assert low < auroc.value < high  # type: ignore[operator]
     number = y + np.random.default_rng(5).normal(0, 0.1, 400)

@@ -31,9 +31,9 @@ class Feature:
     The file is read in batches, so its size does not matter to memory. CSV is UTF-8 with a first
     line of column names. Rows without a target are released but count in no utility.
 
-    Exit codes: 0 removed, 1 still visible or a fingerprint (the table is written all the same), 2
-    bad input (nothing is written), 3 nothing could be decided, 130 interrupted (nothing is
-    written).
+    Exit codes: 0 removed, 1 still visible, a fingerprint, or the target lost (the table is written
+    all the same), 2 bad input (nothing is written), 3 nothing could be decided, 130 interrupted
+    (nothing is written).
 
     Try:
 
@@ -49,9 +49,10 @@ class Feature:
         amount: how much goes, from 0 (nothing) to 1 (all).
         method: auto takes line for one column of numbers and common-support for anything else;
             gaussian moves means and covariances of numbers only, and is the fastest.
-        mode: blind releases rows without knowing their sensitive value (needs --release atoms).
+        mode: blind releases rows without knowing their sensitive value (common-support only).
         release: of common-support: rows keeps most of the table and is measured; atoms releases
             one of finitely many rows with known probabilities, so that the audit can certify it.
+            auto takes atoms with --mode blind or --use-target, and rows otherwise.
         use_target: let the fit know the target, which keeps more of it (common-support only).
         given: legitimate columns: the feature is removed within each of their values only, and
             they stay. The target here means equalized odds.
@@ -83,7 +84,7 @@ class Feature:
     amount: float = 1.0
     method: Literal["auto", "line", "gaussian", "common-support"] = "auto"
     mode: Literal["aware", "blind"] = "aware"
-    release: Literal["rows", "atoms"] = "rows"
+    release: Literal["auto", "rows", "atoms"] = "auto"
     use_target: bool = False
     given: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()

@@ -33,14 +33,19 @@ from infounlearn.experiments.feature_request import (
     released_name,
 )
 from infounlearn.experiments.feature_survey import Z_BINS, Survey, missing, survey_table
-from infounlearn.experiments.feature_utility import target_finding, utility_findings
+from infounlearn.experiments.feature_utility import (
+    USEFUL,
+    target_finding,
+    utility_findings,
+    utility_verdict,
+)
 from infounlearn.interface import Audit, Record, RunSummary
 from infounlearn.provenance import provenance
 from infounlearn.report import write_report
 
 __all__ = ["FeatureResult", "exit_code", "release_table"]
 
-FAILED = frozenset({"still visible", "fingerprint"})
+FAILED = frozenset({"still visible", "fingerprint", "lost"})
 
 
 class Watch(Protocol):
@@ -160,10 +165,10 @@ def release_table(
 
 
 def exit_code(found: Audit) -> int:
-    """0: removed and no fingerprint; 1: still visible, or a fingerprint; 3: nothing is decided."""
-    answers = {verdict.answer for verdict in found.verdicts}
-    if answers & FAILED:
+    """0: removed and no fingerprint; 1: still visible, a fingerprint, or lost; 3: undecided."""
+    if {verdict.answer for verdict in found.verdicts} & FAILED:
         return 1
+    answers = {verdict.answer for verdict in found.verdicts if verdict.question != USEFUL}
     return 0 if "removed" in answers and "inconclusive" not in answers else 3
 
 
@@ -215,6 +220,7 @@ def _audit(
         categorical=declared,
         seed=request.seed,
     )
+    useful = utility_verdict(more)
     if request.target not in request.given:
         codes = survey.groups.encode(audited.z)[known]
         more.append(
@@ -227,7 +233,7 @@ def _audit(
                 seed=request.seed,
             )
         )
-    return replace(found, findings=(*found.findings, *more))
+    return replace(found, verdicts=(*found.verdicts, useful), findings=(*found.findings, *more))
 
 
 def _not_proved(request: FeatureRequest, roles: Roles, limits: Sequence[str]) -> list[str]:

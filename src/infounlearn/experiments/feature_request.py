@@ -26,8 +26,9 @@ class FeatureRequest:
         target: column that stays as it is, is never among the features, and measures utility.
         amount: the dial in [0, 1].
         method, mode: of :class:`infounlearn.feature.WassersteinBarycenter`.
-        release: of "common-support": "rows", which keeps most and is measured; or "atoms", of a
-            finite number of rows with known probabilities, which is certified.
+        release: of "common-support": "rows", which keeps most and is measured; "atoms", of a
+            finite number of rows with known probabilities, which is certified; "auto" takes atoms
+            where the mode is blind or the target is used, and rows otherwise.
         use_target: let "common-support" keep the target predictable.
         given: legitimate columns that stay as they are and are conditioned on; may be the target.
         categorical, numeric, ordinal: columns whose kind is declared.
@@ -51,7 +52,7 @@ class FeatureRequest:
     amount: float = 1.0
     method: Method = "auto"
     mode: Literal["aware", "blind"] = "aware"
-    release: Literal["rows", "atoms"] = "rows"
+    release: Literal["auto", "rows", "atoms"] = "auto"
     use_target: bool = False
     given: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
@@ -142,16 +143,16 @@ def read_roles(request: FeatureRequest, scan: TableScan) -> Roles:
             fix="use --method common-support",
         )
         problems.require(
-            request.release == "rows",
+            request.release == "auto",
             f"--release {request.release} does not go with --method {method}",
             fix="use --method common-support",
         )
     else:
         problems.require(
-            request.mode == "aware" or request.release == "atoms",
-            "--mode blind does not go with --release rows",
-            why="rows are written by maps of their own group",
-            fix="add --release atoms",
+            request.release != "rows" or (request.mode == "aware" and not request.use_target),
+            "--mode blind and --use-target do not go with --release rows",
+            why="rows are written by maps of their own group, which know no target",
+            fix="use --release atoms",
         )
     problems.raise_if_any()
     names = tuple(name for name in scan.names if name not in gone)

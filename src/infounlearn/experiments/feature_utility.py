@@ -13,15 +13,18 @@ import numpy as np
 
 from infounlearn.audit.feature.columns import Table, read_table
 from infounlearn.errors import Problems
-from infounlearn.interface import Finding
+from infounlearn.interface import Finding, Verdict
 from infounlearn.math import auc, bootstrap_interval, information_null
 
-__all__ = ["target_finding", "utility_findings"]
+__all__ = ["USEFUL", "target_finding", "utility_findings", "utility_verdict"]
 
 RESAMPLES = 499
+USEFUL = "Can the target still be predicted from what is released?"
 BINS = 8
 """Quantile bins of a numeric target for what it tells of the feature by itself."""
 Statistic = Callable[[np.ndarray, np.ndarray], float]
+Measure = tuple[str, str, str, Statistic, float, str]
+"""Name, title, unit, statistic, what chance gives, and that in words."""
 
 
 def utility_findings(
@@ -55,7 +58,7 @@ def utility_findings(
     dealt = _deal(codes, classes, folds, seed)
     old, new = (_predict(table, codes, classes, dealt, seed) for table in tables)
     found = []
-    for name, title, unit, statistic, base in _measures(codes, classes):
+    for name, title, unit, statistic, chance, base in _measures(codes, classes):
 
         def at(rows: np.ndarray, scores: np.ndarray, how: Statistic = statistic) -> float:
             return how(codes[rows], scores[rows])
@@ -78,12 +81,38 @@ def utility_findings(
                 confidence=confidence,
                 n={"audited": len(codes)},
                 original=at(rows, old),
+                floor=chance,
                 note=f"Change {at(rows, new) - at(rows, old):+.4f} "
                 f"[{change[0]:+.4f}, {change[1]:+.4f}]. {base} Models are trained in {folds} folds "
                 "of the audited rows; intervals resample rows.",
             )
         )
     return found
+
+
+def utility_verdict(findings: Sequence[Finding]) -> Verdict:
+    """Kept where the model is better than chance beyond doubt, lost where it is not.
+
+    Args:
+        findings: those of :func:`utility_findings`; the last but "mse" decides, which is AUROC
+            where there are two classes.
+    """
+    one = [finding for finding in findings if finding.name != "utility/mse"][-1]
+    value, old, chance = one.value or 0.0, one.original or 0.0, one.floor or 0.0
+    low, high = one.interval or (value, value)
+    what = one.title.split(" of ")[0]
+    told = (
+        f"{what} {value:.4f} [{low:.4f}, {high:.4f}] after, {old:.4f} before; chance {chance:.4f}"
+    )
+    names = tuple(finding.name for finding in findings)
+    if low > chance:
+        return Verdict(USEFUL, "kept", f"Better than chance: {told}.", names)
+    if old <= chance:
+        reason = f"The model did not predict it before either: {told}."
+        return Verdict(USEFUL, "inconclusive", reason, names)
+    if high <= chance or value <= chance:
+        return Verdict(USEFUL, "lost", f"No better than chance: {told}.", names)
+    return Verdict(USEFUL, "inconclusive", f"Not clearly better than chance: {told}.", names)
 
 
 def target_finding(
@@ -120,23 +149,19 @@ def target_finding(
     )
 
 
-def _measures(
-    codes: np.ndarray, classes: np.ndarray | None
-) -> list[tuple[str, str, str, Statistic, str]]:
-    """Name, title, unit, statistic and baseline of what is measured."""
+def _measures(codes: np.ndarray, classes: np.ndarray | None) -> list[Measure]:
+    """What is measured of a target."""
     if classes is None:
         spread = float(codes.var())
         return [
-            ("r2", "R²", "", _r2, "Predicting the mean gives 0."),
-            ("mse", "Mean squared error", "", _mse, f"Predicting the mean gives {spread:.4g}."),
+            ("r2", "R²", "", _r2, 0.0, "Predicting the mean gives 0."),
+            ("mse", "Mean squared error", "", _mse, spread, f"The mean gives {spread:.4g}."),
         ]
     most = float(np.bincount(codes).max() / len(codes))
     told = f"Always the commonest class gives {most:.4f}."
-    found: list[tuple[str, str, str, Statistic, str]] = [
-        ("accuracy", "Accuracy", "accuracy", _accuracy, told)
-    ]
+    found: list[Measure] = [("accuracy", "Accuracy", "accuracy", _accuracy, most, told)]
     if len(classes) == 2:
-        found.append(("auroc", "AUROC", "AUC", _auroc, "One half is guessing."))
+        found.append(("auroc", "AUROC", "AUC", _auroc, 0.5, "One half is guessing."))
     return found
 
 
