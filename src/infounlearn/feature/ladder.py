@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,14 @@ import torch
 from torch.nn import functional
 
 from infounlearn.feature.ladder_net import LadderNet, one_hot
+from infounlearn.feature.ladder_walk import Frozen, Walk, frozen
 
 __all__ = ["Ladder", "Training", "fit_ladder"]
 
-BLOCK = 16_384
-"""Rows passed through the networks at once."""
+logger = logging.getLogger(__name__)
+
+FEWEST_STEPS = 50
+"""Steps between two looks at the validation rows: an epoch of a small table is too short."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,11 @@ class Training:
         hidden: units of each hidden layer.
         dropout: share of hidden units left out in a step.
         steps: most steps of each network.
-        patience: epochs without a better validation likelihood after which training ends.
+        patience: looks at the validation rows without a better likelihood after which training
+            ends.
         lr: largest learning rate of AdamW.
         weight_decay: of AdamW.
-        validation: share of the rows on which the best epoch is chosen.
+        validation: share of the rows on which the best weights are chosen.
     """
 
     networks: int = 5
@@ -44,36 +49,23 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """P(level of variable k | levels before k, group), shape (n, K).
+    """P(level of variable k | levels before k, group).
 
     Attributes:
         sizes: number of levels of each variable.
         groups: number of groups.
-        networks: the ensemble, in evaluation mode.
+        networks: the ensemble.
         likelihoods: best validation log-likelihood of each network, nats per row.
     """
 
     sizes: tuple[int, ...]
     groups: int
-    networks: tuple[LadderNet, ...]
+    networks: Frozen
     likelihoods: tuple[float, ...]
 
-    def law(self, levels: np.ndarray, codes: np.ndarray, variable: int) -> np.ndarray:
-        """(n, K) law of a variable in the group of each row, given its earlier levels.
-
-        Args:
-            levels: (n, d) levels; those from ``variable`` on are not looked at.
-            codes: (n,) groups.
-            variable: place in the chain.
-        """
-        found = np.empty((len(levels), self.sizes[variable]))
-        for start in range(0, len(levels), BLOCK):
-            some = slice(start, start + BLOCK)
-            inputs = one_hot(levels[some], self.sizes)
-            groups = functional.one_hot(torch.from_numpy(codes[some]), self.groups).float()
-            laws = [network.law(inputs, groups, variable).double() for network in self.networks]
-            found[some] = torch.stack(laws).mean(0).numpy()
-        return found / found.sum(1, keepdims=True)
+    def walk(self, codes: np.ndarray) -> Walk:
+        """Rows of the groups ``codes`` (n,) at the start of the chain."""
+        return Walk(self.networks, codes)
 
 
 def fit_ladder(
@@ -109,8 +101,11 @@ def fit_ladder(
             generator=generator,
         )
         likelihoods.append(_train(network, inputs, known, wanted, training, generator))
-        networks.append(network.eval())
-    return Ladder(tuple(sizes), groups, tuple(networks), tuple(likelihoods))
+        networks.append(network)
+        logger.info(
+            "network %d of %d: %.3f nats per row", number + 1, training.networks, likelihoods[-1]
+        )
+    return Ladder(tuple(sizes), groups, frozen(networks), tuple(likelihoods))
 
 
 def _train(
@@ -121,19 +116,21 @@ def _train(
     training: Training,
     generator: torch.Generator,
 ) -> float:
-    """Train one network in place, keep its best epoch; return its validation log-likelihood."""
+    """Train one network in place, keep its best weights; return its validation log-likelihood."""
     order = torch.randperm(len(inputs), generator=generator)
     held = max(1, int(training.validation * len(order)))
     validation, rows = order[:held], order[held:]
     batch = batch_size(len(rows))
-    epochs = max(1, training.steps * batch // max(len(rows), 1))
+    each = max(1, -(-len(rows) // batch))
+    epochs = max(1, training.steps // each)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=training.lr, weight_decay=training.weight_decay
     )
-    total = epochs * -(-len(rows) // batch)
+    total = epochs * each
+    apart = -(-FEWEST_STEPS // each)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, total))
     best, weights, since = -np.inf, None, 0
-    for _ in range(epochs):
+    for epoch in range(epochs):
         shuffled = rows[torch.randperm(len(rows), generator=generator)]
         for start in range(0, len(shuffled), batch):
             some = shuffled[start : start + batch]
@@ -142,6 +139,8 @@ def _train(
             loss.backward()
             optimizer.step()
             schedule.step()
+        if (epoch + 1) % apart and epoch + 1 < epochs:
+            continue
         with torch.no_grad():
             score = -float(network.loss(inputs[validation], groups[validation], wanted[validation]))
         since += 1

@@ -17,9 +17,6 @@ from torch.nn import functional
 
 __all__ = ["LadderNet", "one_hot"]
 
-UNKNOWN = -1
-"""Level of a variable that is not drawn yet: no input is on."""
-
 
 class LadderNet(nn.Module):
     """Masked network over the levels of d variables.
@@ -32,6 +29,7 @@ class LadderNet(nn.Module):
         generator: draws the first weights.
     """
 
+    degree: torch.Tensor
     into: torch.Tensor
     between: torch.Tensor
     out_of: torch.Tensor
@@ -53,6 +51,7 @@ class LadderNet(nn.Module):
         variable = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
         # A hidden unit of degree k may see the variables before k, and speak to k and later ones.
         degree = torch.arange(hidden) % len(sizes)
+        self.register_buffer("degree", degree)
         self.register_buffer("into", (variable[None, :] < degree[:, None]).float())
         self.register_buffer("between", (degree[None, :] <= degree[:, None]).float())
         self.register_buffer("out_of", (degree[None, :] <= variable[:, None]).float())
@@ -73,28 +72,23 @@ class LadderNet(nn.Module):
         self,
         levels: torch.Tensor,
         groups: torch.Tensor,
-        *,
-        only: slice | None = None,
         generator: torch.Generator | None = None,
     ) -> torch.Tensor:
-        """Logits of the levels, (n, Σ sizes) or the columns ``only`` of them.
+        """(n, Σ sizes) logits of the levels.
 
         Args:
-            levels: (n, Σ sizes) one-hot levels; a variable not drawn yet has no 1.
+            levels: (n, Σ sizes) one-hot levels; a variable looks at those before it alone.
             groups: (n, m) one-hot groups.
-            only: columns wanted.
             generator: draws the dropout; None: no dropout.
         """
-        wanted = slice(None) if only is None else only
         hidden = torch.relu(levels @ (self.first * self.into).T + groups @ self.first_group.T)
         inner = hidden @ (self.second * self.between).T + groups @ self.second_group.T
         hidden = hidden + torch.relu(inner)
         if generator is not None and self.dropout > 0:
             kept = torch.rand(hidden.shape, generator=generator) >= self.dropout
             hidden = hidden * kept / (1.0 - self.dropout)
-        logits = hidden @ (self.last * self.out_of)[wanted].T
-        logits = logits + levels @ (self.direct * self.across)[wanted].T
-        return logits + groups @ self.last_group[wanted].T
+        logits = hidden @ (self.last * self.out_of).T + levels @ (self.direct * self.across).T
+        return logits + groups @ self.last_group.T
 
     def loss(
         self,
@@ -110,18 +104,9 @@ class LadderNet(nn.Module):
             total = total + functional.cross_entropy(logits[:, start:end], wanted[:, variable])
         return total
 
-    @torch.no_grad()
-    def law(self, levels: torch.Tensor, groups: torch.Tensor, variable: int) -> torch.Tensor:
-        """(n, K) law of one variable given the ones before it."""
-        start, end = int(self.ends[variable]), int(self.ends[variable + 1])
-        return torch.softmax(self(levels, groups, only=slice(start, end)), dim=1)
-
 
 def one_hot(levels: np.ndarray, sizes: Sequence[int]) -> torch.Tensor:
-    """(n, Σ sizes) float32 from (n, d) levels; UNKNOWN leaves its variable blank."""
-    blocks = []
-    for variable, size in enumerate(sizes):
-        column = torch.from_numpy(levels[:, variable])
-        block = functional.one_hot(column.clamp(min=0), size).float()
-        blocks.append(block * (column != UNKNOWN).float()[:, None])
-    return torch.cat(blocks, dim=1)
+    """(n, Σ sizes) float32 from (n, d) levels."""
+    found = torch.zeros(len(levels), int(np.sum(sizes)))
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    return found.scatter_(1, torch.from_numpy(levels + starts), 1.0)

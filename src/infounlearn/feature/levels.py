@@ -1,21 +1,25 @@
 """Levels of a variable: the finite alphabet on which a release is drawn, and the way in and out.
 
 A number falls into one of a few intervals between quantiles; a value that many rows share is a
-level of its own, because an atom hidden in an interval would keep its group's share of it. A rare
-category shares one level with the other rare ones. What lies inside a level is moved to the
-reference law of that level by rank (numbers) or drawn from it (rare categories).
+level of its own, so that the laws of the chain see it. A rare category shares one level with the
+other rare ones. What lies inside a level is moved to the reference law of that level by rank
+(numbers) or drawn from it (rare categories).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from infounlearn.feature.columns import MixedTable, Variable
 
-__all__ = ["CategoryLevels", "Levels", "NumberLevels", "levels_of"]
+__all__ = ["CategoryLevels", "Levels", "NumberLevels", "levels_of", "name_of"]
+
+DECIMALS = 9
+"""Most decimals that are kept; a number with more counts as having all."""
+RARE = 30
+"""Rows below which categories share a level, in a table of 1,500 rows or more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,18 +29,27 @@ class NumberLevels:
     Attributes:
         at: its column of the numeric block.
         edges: (K - 1,) upper ends, ascending; level k holds edges[k-1] < x <= edges[k].
-        values: per level, the values of the reference rows there, ascending.
-        own: per group and level, the values of that group's rows there, ascending.
+        reference: group whose values are released.
+        own: per group, its fitted values, ascending.
+        starts: (m, K + 1) where each level starts in those of each group.
+        lone: (n of the reference,) whether a value of the reference occurs once.
+        decimals: (n of the reference,) decimals that write it; DECIMALS + 1 for more.
+        single: whether all fitted values are of single precision.
     """
 
     at: int
     edges: np.ndarray
-    values: tuple[np.ndarray, ...]
-    own: tuple[tuple[np.ndarray, ...], ...]
+    reference: int
+    own: tuple[np.ndarray, ...]
+    starts: np.ndarray
+    lone: np.ndarray
+    decimals: np.ndarray
+    single: bool
     ordered: bool = True
 
     @property
     def size(self) -> int:
+        """Number of levels K."""
         return len(self.edges) + 1
 
     def encode(self, table: MixedTable) -> np.ndarray:
@@ -50,31 +63,53 @@ class NumberLevels:
         new: np.ndarray,
         codes: np.ndarray,
         ranks: np.ndarray,
-        into: MixedTable,
     ) -> None:
-        """Put the value of each row at its new level into ``into``.
+        """Put the value of each row at its new level into ``table``.
 
-        The rank within the new level is the row's rank within its old level among its own group,
-        drawn from the whole interval of ranks that an atom holds; it is uniform whatever the level.
+        The rank within the new level is the row's rank within its old level among its own group.
+        With l fitted values below the row, t equal to it and c in all, it is drawn from
+        [l, l + t + 1) / (c + 1): uniform for a fresh row whatever c and the ties, by exchange.
+
+        Args:
+            table: rows with their old values; written in place.
+            old, new: (n,) levels.
+            codes: (n,) groups.
+            ranks: (n,) uniforms in [0, 1).
         """
-        place = np.empty(len(old))
-        for group, held in enumerate(self.own):
-            for level, values in enumerate(held):
-                here = np.flatnonzero((codes == group) & (old == level))
-                if not len(here):
-                    continue
-                if not len(values):
-                    place[here] = ranks[here]
-                    continue
-                x = table.numeric[here, self.at]
-                low = np.searchsorted(values, x, side="left")
-                high = np.searchsorted(values, x, side="right")
-                place[here] = (low + ranks[here] * (high - low)) / len(values)
-        for level, values in enumerate(self.values):
-            here = np.flatnonzero(new == level)
-            if len(here):
-                index = np.minimum((place[here] * len(values)).astype(np.int64), len(values) - 1)
-                into.numeric[here, self.at] = values[index]
+        x = table.numeric[:, self.at]
+        place = np.empty(len(x))
+        for group, values in enumerate(self.own):
+            here = np.flatnonzero(codes == group)
+            start, end = (self.starts[group][old[here] + one] for one in (0, 1))
+            low = np.searchsorted(values, x[here], side="left")
+            ties = np.searchsorted(values, x[here], side="right") - low
+            place[here] = (low - start + ranks[here] * (ties + 1)) / (end - start + 1)
+        table.numeric[:, self.at] = self._quantile(new, place)
+
+    def _quantile(self, level: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """(n,) values of the reference law of a level at the ranks ``place`` in [0, 1).
+
+        A value that occurs once stands for those between its neighbours: fresh rows of the
+        reference rarely repeat it (what occurs once has about the share of what was not seen, Good
+        1953), so that repeating it would name the rows that were moved.
+        """
+        values = self.own[self.reference]
+        start, end = (self.starts[self.reference][level + one] for one in (0, 1))
+        rank = start + place * (end - start)
+        index = np.minimum(rank.astype(np.int64), end - 1)
+        found = values[index]
+        lone = np.flatnonzero(self.lone[index])
+        index, shift = index[lone], rank[lone] - index[lone] - 0.5
+        beside = np.where(shift < 0, index - 1, index + 1)
+        beside = np.clip(beside, start[lone], end[lone] - 1)
+        low, high = (f(values[index], values[beside]) for f in (np.minimum, np.maximum))
+        fresh = values[index] + np.abs(shift) * (values[beside] - values[index])
+        # Written as the value it stands for: digits of its own would be a mark too.
+        scale = 10.0 ** self.decimals[index]
+        full = fresh.astype(np.float32) if self.single else fresh
+        fresh = np.where(self.decimals[index] > DECIMALS, full, np.rint(fresh * scale) / scale)
+        found[lone] = np.clip(fresh, low, high)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +132,14 @@ class CategoryLevels:
 
     @property
     def size(self) -> int:
+        """Number of levels K."""
         return len(self.members)
 
     def encode(self, table: MixedTable) -> np.ndarray:
         """(n,) level of each row; an unseen category counts as a rare one."""
-        return self.level[table.codes[:, self.at]]
+        codes = table.codes[:, self.at]
+        # A later batch of a stream may have brought codes beyond those of these rows.
+        return self.level[np.where(codes < len(self.level) - 1, codes, -1)]
 
     def write(
         self,
@@ -110,13 +148,12 @@ class CategoryLevels:
         new: np.ndarray,
         codes: np.ndarray,
         ranks: np.ndarray,
-        into: MixedTable,
     ) -> None:
-        """Put the code of each row at its new level into ``into``."""
+        """Put the code of each row at its new level into ``table``; see :class:`NumberLevels`."""
         for level, (members, shares) in enumerate(zip(self.members, self.shares, strict=True)):
             here = np.flatnonzero(new == level)
             chosen = np.searchsorted(shares, ranks[here], side="right")
-            into.codes[here, self.at] = members[np.minimum(chosen, len(members) - 1)]
+            table.codes[here, self.at] = members[np.minimum(chosen, len(members) - 1)]
 
 
 Levels = NumberLevels | CategoryLevels
@@ -126,10 +163,10 @@ def levels_of(
     table: MixedTable,
     codes: np.ndarray,
     groups: int,
-    reference: np.ndarray,
+    reference: int,
     *,
     intervals: int,
-    rare: int,
+    rare: int | None = None,
 ) -> list[Levels]:
     """Levels of every column of the numeric block and of the codes, in this order.
 
@@ -137,17 +174,20 @@ def levels_of(
         table: fitted rows.
         codes: (n,) group of each row.
         groups: number of groups.
-        reference: (n,) bool, rows whose law is the target.
-        intervals: most levels of a number; a value of more than 1/intervals of all rows gets its
-            own level beside them.
-        rare: a category of fewer rows than this shares a level with the other rare ones.
+        reference: group whose law is the target; it has rows.
+        intervals: most levels of a number; a value of at least 1/intervals of all rows gets its
+            own level beside them, and up to twice as many values get one each.
+        rare: a category of fewer rows than this shares a level with the other rare ones; by
+            default 1/50 of the rows, between 2 and 30.
     """
+    if rare is None:
+        rare = int(np.clip(len(table) // 50, 2, RARE))
     found: list[Levels] = []
     for at in range(table.numeric.shape[1]):
         found.append(_number(table.numeric[:, at], at, codes, groups, reference, intervals))
-    layout = table.layout
+    layout, target = table.layout, codes == reference
     for at, (size, kind) in enumerate(zip(layout.sizes, layout.kinds, strict=True)):
-        found.append(_category(table.codes[:, at], at, size, kind == "ordinal", reference, rare))
+        found.append(_category(table.codes[:, at], at, size, kind == "ordinal", target, rare))
     return found
 
 
@@ -156,23 +196,29 @@ def _number(
     at: int,
     codes: np.ndarray,
     groups: int,
-    reference: np.ndarray,
+    reference: int,
     intervals: int,
 ) -> NumberLevels:
     edges = _edges(x, intervals)
-    level = np.searchsorted(edges, x, side="left")
-    # A level without a reference row cannot be released: it joins its lower neighbour.
-    held = np.bincount(level[reference], minlength=len(edges) + 1) > 0
-    first = int(np.argmax(held))
-    keep = [k for k in range(len(edges)) if k >= first and held[k + 1]]
-    edges = edges[keep]
-    level = np.searchsorted(edges, x, side="left")
-    rows = [np.flatnonzero(level == k) for k in range(len(edges) + 1)]
-    values = tuple(np.sort(x[index[reference[index]]]) for index in rows)
-    own = tuple(
-        tuple(np.sort(x[index[codes[index] == group]]) for index in rows) for group in range(groups)
+    own = tuple(np.sort(x[codes == group]) for group in range(groups))
+    values = own[reference]
+    # A level without a reference row cannot be released: it joins its lower neighbour, or the
+    # lowest one that has such a row.
+    held = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) > 0
+    above = np.arange(len(edges)) >= np.argmax(held)
+    edges = edges[above & held[1:]]
+    starts = [[0, *np.searchsorted(each, edges, side="right"), len(each)] for each in own]
+    new = np.concatenate(([True], values[1:] > values[:-1], [True]))
+    return NumberLevels(
+        at,
+        edges,
+        reference,
+        own,
+        np.array(starts, dtype=np.int64),
+        new[:-1] & new[1:],
+        _decimals(values),
+        _single(x),
     )
-    return NumberLevels(at, edges, values, own)
 
 
 def _edges(x: np.ndarray, intervals: int) -> np.ndarray:
@@ -185,6 +231,21 @@ def _edges(x: np.ndarray, intervals: int) -> np.ndarray:
     heavy = np.flatnonzero(counts * intervals >= len(x))
     chosen = np.unique(np.concatenate((at, heavy, heavy[heavy > 0] - 1)))
     return values[chosen[chosen < len(values) - 1]]
+
+
+def _single(x: np.ndarray) -> bool:
+    """Whether single precision holds every value."""
+    with np.errstate(over="ignore"):
+        return bool((x.astype(np.float32) == x).all())
+
+
+def _decimals(values: np.ndarray) -> np.ndarray:
+    """(n,) decimals that write each value exactly, DECIMALS + 1 where they do not."""
+    places = np.full(len(values), DECIMALS + 1)
+    with np.errstate(over="ignore"):
+        for place in range(DECIMALS, -1, -1):
+            places[np.round(values, place) == values] = place
+    return places
 
 
 def _category(
@@ -205,11 +266,6 @@ def _category(
     # Without a rare level, what is rare or unseen counts as the most frequent level.
     level[level < 0] = len(common) if len(members) > len(common) else int(np.argmax(known[common]))
     return CategoryLevels(at, level, tuple(members), tuple(shares), ordered)
-
-
-def sizes(levels: Sequence[Levels]) -> np.ndarray:
-    """(d,) number of levels of each variable."""
-    return np.array([each.size for each in levels])
 
 
 def name_of(levels: Levels, table: MixedTable) -> str:

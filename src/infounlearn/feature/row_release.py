@@ -28,12 +28,14 @@ import numpy as np
 from infounlearn.feature.columns import MixedTable
 from infounlearn.feature.couplings import keep_or_move, move_by_rank
 from infounlearn.feature.engine import Noise, Release, Settings
-from infounlearn.feature.ladder import Ladder, Training, fit_ladder
-from infounlearn.feature.ladder_net import UNKNOWN
+from infounlearn.feature.ladder import Ladder, fit_ladder
 from infounlearn.feature.levels import Levels, levels_of, name_of
+from infounlearn.feature.row_options import checked_options
 
 __all__ = ["FittedRows", "fit_rows"]
 
+BLOCK = 512
+"""Rows moved at once: their sums on the way through the networks are kept."""
 DRAWS = 3
 """Streams of noise for each variable: rank or staying, choice, and place within the level."""
 
@@ -66,26 +68,36 @@ class FittedRows:
         """Rows at full strength."""
         if codes is None:
             raise TypeError("rows are released with their group; mode='blind' releases atoms")
-        moved = codes != self.reference
-        rows = np.flatnonzero(moved)
-        part = table.take(rows)
-        written = replace(part, numeric=part.numeric.copy(), codes=part.codes.copy())
-        groups = codes[rows]
-        goal = np.full(len(rows), self.reference)
-        old = np.stack([levels.encode(part) for levels in self.levels], axis=1)
-        new = np.full_like(old, UNKNOWN)
+        rows = np.flatnonzero(codes != self.reference)
+        released = replace(table, numeric=table.numeric.copy(), codes=table.codes.copy())
+        if not len(rows):
+            return Release(table=released)
+        count = DRAWS * len(self.levels)
+        draws = np.stack([noise(stream)[rows] for stream in range(count)])
+        for start in range(0, len(rows), BLOCK):
+            some = slice(start, start + BLOCK)
+            part = table.take(rows[some])
+            self._write(part, codes[rows[some]], draws[:, some])
+            released.numeric[rows[some]], released.codes[rows[some]] = part.numeric, part.codes
+        return Release(table=released)
+
+    def _write(self, part: MixedTable, codes: np.ndarray, draws: np.ndarray) -> None:
+        """Move rows in place, variable by variable."""
+        sources, targets = (
+            self.ladder.walk(codes),
+            self.ladder.walk(np.full_like(codes, self.reference)),
+        )
         for place, levels in enumerate(self.levels):
-            source = self.ladder.law(old, groups, place)
-            target = self.ladder.law(new, goal, place)
-            draws = [noise(DRAWS * place + k)[rows] for k in range(DRAWS)]
+            rank, choice, within = draws[DRAWS * place : DRAWS * (place + 1)]
+            old = levels.encode(part)
+            source, target = sources.law(place), targets.law(place)
             if levels.ordered:
-                new[:, place] = move_by_rank(old[:, place], source, target, draws[0])
+                new = move_by_rank(old, source, target, rank)
             else:
-                new[:, place] = keep_or_move(old[:, place], source, target, draws[0], draws[1])
-            levels.write(part, old[:, place], new[:, place], groups, draws[2], written)
-        numeric, marks = table.numeric.copy(), table.codes.copy()
-        numeric[rows], marks[rows] = written.numeric, written.codes
-        return Release(table=replace(table, numeric=numeric, codes=marks))
+                new = keep_or_move(old, source, target, rank, choice)
+            sources.tell(place, old)
+            targets.tell(place, new)
+            levels.write(part, old, new, codes, within)
 
     def kernels(self, table: MixedTable, codes: np.ndarray | None) -> np.ndarray | None:
         """None: a released row is drawn variable by variable, from no list."""
@@ -102,8 +114,7 @@ def fit_rows(
 ) -> FittedRows:
     """Learn the laws of all groups.
 
-    Options (``engine_options``): ``intervals`` (levels of a number, 16), ``rare`` (rows below which
-    categories share a level, 30) and the fields of :class:`~infounlearn.feature.ladder.Training`.
+    Options (``engine_options``): those of :mod:`infounlearn.feature.row_options`.
 
     Args:
         table: rows to learn from.
@@ -112,19 +123,22 @@ def fit_rows(
         settings: of the estimator.
         seed: of the networks.
     """
-    options = dict(settings.options)
-    intervals, rare = options.pop("intervals", 16), options.pop("rare", 30)
-    training = Training(**options)
+    options = checked_options(settings.options)
     reference = int(np.argmax(weights))
     found = levels_of(
-        table, codes, len(weights), codes == reference, intervals=intervals, rare=rare
+        table,
+        codes,
+        len(weights),
+        reference,
+        intervals=options.intervals,
+        rare=options.rare,
     )
     encoded = [levels.encode(table) for levels in found]
     order = _order(encoded, codes)
     chain = tuple(found[k] for k in order)
     levels = np.stack([encoded[k] for k in order], axis=1)
     sizes = tuple(each.size for each in chain)
-    ladder = fit_ladder(levels, codes, sizes, len(weights), training=training, seed=seed)
+    ladder = fit_ladder(levels, codes, sizes, len(weights), training=options.training, seed=seed)
     names = ", ".join(name_of(each, table) for each in chain)
     return FittedRows(
         reference,
@@ -145,7 +159,14 @@ def _order(encoded: Sequence[np.ndarray], codes: np.ndarray) -> list[int]:
     A variable that says little is hardly moved where it comes first; those that say most come last,
     where the others already tell where they should go.
     """
-    from sklearn.metrics import mutual_info_score
-
-    said = [mutual_info_score(codes, column) for column in encoded]
+    said = [_information(codes, column) for column in encoded]
     return [int(k) for k in np.argsort(said, kind="stable")]
+
+
+def _information(codes: np.ndarray, levels: np.ndarray) -> float:
+    """Plug-in I(level; group), in nats."""
+    joint = np.zeros((codes.max() + 1, levels.max() + 1))
+    np.add.at(joint, (codes, levels), 1.0 / len(codes))
+    product = joint.sum(1)[:, None] * joint.sum(0)[None, :]
+    held = joint > 0
+    return float(np.sum(joint[held] * np.log(joint[held] / product[held])))
