@@ -13,6 +13,9 @@ from infounlearn.feature import WassersteinBarycenter
 ESTIMATORS = [
     WassersteinBarycenter(sensitive=0, method="gaussian", jitter=1e-6, bins=2),
     WassersteinBarycenter(sensitive=0, method="line", bins=2),
+    WassersteinBarycenter(
+        sensitive=0, bins=2, engine_options={"networks": 1, "hidden": 8, "steps": 20}
+    ),
 ]
 
 
