@@ -8,7 +8,10 @@ compared with the laws of the batches *before* it:
 
 The weights do not depend on the batch, so L has no plug-in bias, does not change when rows are
 repeated, needs no group to be present and adds up over micro-batches and processes. Its gradient is
-that of the information wherever the past laws are the present ones.
+that of the information wherever the past laws are the present ones. The past laws have an error of
+their own, which lowers L by what it would lift a plug-in of them all (for sampled labels without
+information some (m-1)(K-1)/2n nats of the n rows remembered, at most): a constant, as far as the
+gradient goes, and taken out of :attr:`RunningLaws.information`.
 """
 
 from __future__ import annotations

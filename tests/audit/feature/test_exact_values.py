@@ -94,6 +94,13 @@ def test_marks_are_of_the_table_alone_and_no_order_of_rows_matters() -> None:
     assert marks_of(Table(np.ones((5, 2)), np.zeros((5, 1), dtype=np.int64))).shape == (5, 0)
 
 
+def test_numbers_of_any_size_have_marks() -> None:
+    x = np.array([0.0, -0.0, 0.5, 0.125, 1e300, -1e308, 2.0**53, 5e-324, np.nan, 3.0])
+    marks = marks_of(Table(x[:, None], np.zeros((10, 0), dtype=np.int64)))
+    decimals = marks[:, 0]  # every value is its own, so that nothing repeats
+    assert decimals.tolist() == [0, 0, 1, 3, 0, 0, 0, 16, 16, 0]
+
+
 def test_a_mark_never_seen_says_nothing() -> None:
     marks = np.arange(400)[:, None] % 2
     z = np.arange(400) // 200

@@ -61,9 +61,12 @@ def _repeated(code: np.ndarray) -> list[np.ndarray]:
 
 def _decimals(column: np.ndarray) -> np.ndarray:
     """(n,) decimals that write the number exactly."""
+    # From 2^53 on every float is a whole number, and tenths of it may overflow.
+    large = np.abs(column) >= 2.0**53
+    small = np.where(large, 0.0, column)
     places = np.full(len(column), PLACES)
     for place in range(PLACES - 1, -1, -1):
-        places[np.round(column, place) == column] = place
+        places[np.round(small, place) == small] = place
     return places
 
 
@@ -83,6 +86,7 @@ class ExactValues:
 
         self.classes_, codes = np.unique(z, return_inverse=True)
         self._shares = np.bincount(codes) / len(codes)
+        marks = np.asfortranarray(marks)  # they are read column by column
         width = 1 if len(self.classes_) == 2 else len(self.classes_)
         told = np.empty((len(marks), marks.shape[1] * width))
         part = np.arange(len(marks)) % INNER
@@ -100,9 +104,9 @@ class ExactValues:
     def _count(self, marks: np.ndarray, codes: np.ndarray) -> None:
         self._counts = []
         for mark in marks.T:
-            counts = np.zeros((int(mark.max()) + 1, len(self._shares)))
-            np.add.at(counts, (mark, codes), 1.0)
-            self._counts.append(counts)
+            groups, size = len(self._shares), int(mark.max()) + 1
+            counts = np.bincount(mark * groups + codes, minlength=size * groups)
+            self._counts.append(counts.reshape(size, groups).astype(np.float64))
 
     def _told(self, marks: np.ndarray) -> np.ndarray:
         """(n, k · width) ln P(z | mark)/P(z), shrunk by one row; 0 for a mark never seen."""
@@ -111,6 +115,7 @@ class ExactValues:
             seen = np.zeros((int(mark.max(initial=0)) + 1, len(self._shares)))
             seen[: len(counts)] = counts[: len(seen)]
             shares = (seen + self._shares) / (seen.sum(1, keepdims=True) + 1)
-            ratio = np.log(shares / self._shares)[mark]
-            parts.append(ratio[:, 1:] - ratio[:, :1] if ratio.shape[1] == 2 else ratio)
+            ratio = np.log(shares / self._shares)
+            ratio = ratio[:, 1:] - ratio[:, :1] if ratio.shape[1] == 2 else ratio
+            parts.append(ratio[mark])
         return np.column_stack(parts)

@@ -26,6 +26,7 @@ ASIDE = (64, 4096)
 
 
 STRATA = "strata, and groups within them, count by their shares of these rows"
+SHARES = "groups count by their shares of these rows"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _finding(case: Case, level: Level, before: Level | None, together: int) -> F
         kind="certified" if proof.valid else "measured",
         bound=proof.upper,
         confidence=settings.confidence,
-        assumptions=proof.assumptions,
+        assumptions=(SHARES, *proof.assumptions),
         note=note.strip(),
         **common,
     )
