@@ -6,9 +6,10 @@ For any probe q the out-of-fold scores bound the theory's utilities from one sid
     H(Y | X)               ≤  −E log q(Y|X)
     E‖P(Y ∈ ·|X)‖²         ≥  E[2 q(Y|X) − ‖q(·|X)‖²]            (one minus the Brier score)
 
-with equality for the true conditional law. A weak probe therefore shows less than is there, before
-and after alike: the figures are measured, they are no certificates. X̂ = f(X) alone cannot gain, by
-data processing; X̂ = f(X, Z) can, because Z may tell of the target what X does not.
+with equality for the true conditional law, the first up to KL(P_Y‖q_Y): the shares q(Y) come from
+the training folds too, some (K-1)/2n nats off for K classes. A weak probe therefore shows less than
+is there, before and after alike: the figures are measured, they are no certificates. X̂ = f(X) alone
+cannot gain, by data processing; X̂ = f(X, Z) can, because Z may tell of the target what X does not.
 """
 
 from __future__ import annotations
