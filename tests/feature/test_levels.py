@@ -243,3 +243,17 @@ def test_levels_are_named_by_their_variables_and_marks_by_the_number_beside_them
     found = levels_of(table, rng.integers(0, 2, 90), 2, 0, intervals=8)
     assert [name_of(levels, table) for levels in found] == ["wage", "grade", "wage"]
     assert [levels.ordered for levels in found] == [True, True, False]
+
+
+@pytest.mark.parametrize("gone", [0.04, 0.3, 1.0])
+def test_what_fills_a_gap_is_not_released_as_a_number(gone: float) -> None:
+    rng = np.random.default_rng(0)
+    variable = Variable("wage", "numeric", (0,), 0, absent=0, fill=0.123)
+    codes = rng.integers(0, 2, 2000)
+    absent = (rng.random(2000) < gone).astype(int)
+    x = np.where(absent == 1, 0.123, rng.normal(size=2000))[:, None]
+    table = MixedTable(x, absent[:, None], Layout(("wage",), (variable,)))
+    levels = levels_of(table, codes, 2, 0, intervals=8)[0]
+    assert isinstance(levels, NumberLevels)
+    out = written(levels, table, levels.encode(table), codes)
+    assert (out.numeric == 0.123).all() if gone == 1.0 else (out.numeric != 0.123).all()

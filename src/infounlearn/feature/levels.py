@@ -183,9 +183,15 @@ def levels_of(
     if rare is None:
         rare = int(np.clip(len(table) // 50, 2, RARE))
     found: list[Levels] = []
-    for at in range(table.numeric.shape[1]):
-        found.append(_number(table.numeric[:, at], at, codes, groups, reference, intervals))
     layout, target = table.layout, codes == reference
+    for variable in layout.numeric:
+        at, here = variable.at, np.ones(len(table), dtype=bool)
+        if variable.absent is not None:
+            # What fills a gap is no value: released without its mark it would be one of its own.
+            observed = table.codes[:, variable.absent] == 0
+            here = observed if observed[target].any() else here
+        x, own = table.numeric[here, at], codes[here]
+        found.append(_number(x, at, own, groups, reference, intervals))
     for at, (size, kind) in enumerate(zip(layout.sizes, layout.kinds, strict=True)):
         found.append(_category(table.codes[:, at], at, size, kind == "ordinal", target, rare))
     return found

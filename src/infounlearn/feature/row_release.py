@@ -9,10 +9,14 @@ released row has the reference group's joint law whatever its group, so X̃ ⊥ 
 reference group stay as they are. Atoms and categories are split by noise, so that no group's atoms
 go to a place of their own: all rows share one support, that of the reference group's levels.
 
-**Why the heaviest group is the target.** For a metric cost (a mismatch costs 1, a number its
-distance) the least Σ w_z W(μ_z, ν) over ν is reached at ν = μ_k as soon as w_k ≥ 1/2: by the
-triangle inequality Σ_{z≠k} w_z (W(μ_z, ν) + W(ν, μ_k)) ≥ Σ_{z≠k} w_z W(μ_z, μ_k), and
-Σ_{z≠k} w_z ≤ w_k. So it is the barycenter of that cost, and moves the fewest rows.
+**Why the heaviest group is the target.** Let W be the transport cost for a distance d between rows,
+a distance between laws, and w_k ≥ 1/2, so that w_k ≥ Σ_{z≠k} w_z. For every common law ν,
+
+    Σ_z w_z W(μ_z, ν) ≥ Σ_{z≠k} w_z (W(μ_k, ν) + W(μ_z, ν)) ≥ Σ_{z≠k} w_z W(μ_z, μ_k):
+
+no common law is cheaper than μ_k. With d = 1 for rows that differ, it is the one for which the
+fewest rows need move. The chain need not reach that least cost: each variable is moved at the least
+cost given those before it. Where no group has half of the rows, μ_k is a choice like others.
 
 The laws are learned, so this release is measured, not certified: a difference between the learned
 and the true law of a group stays visible, and shrinks as rows are added.
@@ -48,8 +52,7 @@ class FittedRows:
         reference: group whose law is the target.
         levels: of each variable, in the order of the chain.
         ladder: laws of the chain.
-        facts: ``moved``, the share of cells that change on the fitted rows, and the validation
-            ``log_likelihood`` of the laws.
+        facts: the validation ``log_likelihood`` of the laws, nats per row.
         limits: what is not promised.
     """
 
@@ -148,6 +151,8 @@ def fit_rows(
         (
             "independence rests on learned conditional laws: it is measured, not certified",
             "a number keeps its rank within an interval of its group, whatever the other columns",
+            "rows of the heaviest group stay as they are: what was not fitted, such as a new category "
+            "or a number beyond all others, shows there alone",
             f"variables were moved in the order {names}",
         ),
     )
