@@ -151,8 +151,8 @@ def fit_rows(
         (
             "independence rests on learned conditional laws: it is measured, not certified",
             "a number keeps its rank within an interval of its group, whatever the other columns",
-            "rows of the heaviest group stay as they are: what was not fitted, such as a new category "
-            "or a number beyond all others, shows there alone",
+            "rows of the heaviest group stay as they are: what was not fitted, a new category or a "
+            "number beyond all others, shows there alone",
             f"variables were moved in the order {names}",
         ),
     )
