@@ -257,3 +257,16 @@ def test_what_fills_a_gap_is_not_released_as_a_number(gone: float) -> None:
     assert isinstance(levels, NumberLevels)
     out = written(levels, table, levels.encode(table), codes)
     assert (out.numeric == 0.123).all() if gone == 1.0 else (out.numeric != 0.123).all()
+
+
+def test_numbers_of_few_decimals_repeat_fitted_ones_no_more_than_fresh_rows_do() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, 6000)
+    x, other = (np.round(300 * rng.gamma(2.0, size=6000), 2) for _ in range(2))
+    _, levels = number(x, codes, intervals=16)
+    fresh = table_of(other)
+    out = written(levels, fresh, levels.encode(fresh), np.ones(6000, int)).numeric[:, 0]
+    fitted = x[codes == 0]
+    natural = np.isin(other, fitted).mean()
+    assert natural / 2 < np.isin(out, fitted).mean() < 2 * natural
+    assert len(np.unique(out)) == pytest.approx(len(np.unique(other)), rel=0.02)

@@ -18,6 +18,8 @@ __all__ = ["CategoryLevels", "Levels", "NumberLevels", "levels_of", "name_of"]
 
 DECIMALS = 9
 """Most decimals that are kept; a number with more counts as having all."""
+BESIDE = 5
+"""Values to each side that bound a fresh one: between two alone, close ones would fill up."""
 RARE = 30
 """Rows below which categories share a level, in a table of 1,500 rows or more."""
 
@@ -32,7 +34,7 @@ class NumberLevels:
         reference: group whose values are released.
         own: per group, its fitted values, ascending.
         starts: (m, K + 1) where each level starts in those of each group.
-        lone: (n of the reference,) whether a value of the reference occurs once.
+        lone: (n of the reference,) whether its value occurs once, or twice by chance.
         decimals: (n of the reference,) decimals that write it; DECIMALS + 1 for more.
         single: whether all fitted values are of single precision.
     """
@@ -89,7 +91,7 @@ class NumberLevels:
     def _quantile(self, level: np.ndarray, place: np.ndarray) -> np.ndarray:
         """(n,) values of the reference law of a level at the ranks ``place`` in [0, 1).
 
-        A value that occurs once stands for those between its neighbours: fresh rows of the
+        A value that occurs once stands for those around it: fresh rows of the
         reference rarely repeat it (what occurs once has about the share of what was not seen, Good
         1953), so that repeating it would name the rows that were moved.
         """
@@ -99,11 +101,10 @@ class NumberLevels:
         index = np.minimum(rank.astype(np.int64), end - 1)
         found = values[index]
         lone = np.flatnonzero(self.lone[index])
-        index, shift = index[lone], rank[lone] - index[lone] - 0.5
-        beside = np.where(shift < 0, index - 1, index + 1)
-        beside = np.clip(beside, start[lone], end[lone] - 1)
-        low, high = (f(values[index], values[beside]) for f in (np.minimum, np.maximum))
-        fresh = values[index] + np.abs(shift) * (values[beside] - values[index])
+        index, share = index[lone], rank[lone] - index[lone]
+        low = values[np.maximum(index - BESIDE, start[lone])]
+        high = values[np.minimum(index + BESIDE, end[lone] - 1)]
+        fresh = low + share * (high - low)
         # Written as the value it stands for: digits of its own would be a mark too.
         scale = 10.0 ** self.decimals[index]
         full = fresh.astype(np.float32) if self.single else fresh
@@ -214,14 +215,13 @@ def _number(
     above = np.arange(len(edges)) >= np.argmax(held)
     edges = edges[above & held[1:]]
     starts = [[0, *np.searchsorted(each, edges, side="right"), len(each)] for each in own]
-    new = np.concatenate(([True], values[1:] > values[:-1], [True]))
     return NumberLevels(
         at,
         edges,
         reference,
         own,
         np.array(starts, dtype=np.int64),
-        new[:-1] & new[1:],
+        _lone(values),
         _decimals(values),
         _single(x),
     )
@@ -237,6 +237,17 @@ def _edges(x: np.ndarray, intervals: int) -> np.ndarray:
     heavy = np.flatnonzero(counts * intervals >= len(x))
     chosen = np.unique(np.concatenate((at, heavy, heavy[heavy > 0] - 1)))
     return values[chosen[chosen < len(values) - 1]]
+
+
+def _lone(values: np.ndarray) -> np.ndarray:
+    """(n,) whether a value occurs once; or twice, where fewer than one more is due by Good (1953).
+
+    The mean number of further copies of what occurs r times is (r + 1) N_{r+1} / N_r.
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    times = np.bincount(counts, minlength=4)
+    most = 2 if 3 * times[3] < times[2] else 1
+    return counts[inverse] <= most
 
 
 def _single(x: np.ndarray) -> bool:
