@@ -219,3 +219,19 @@ def test_columns_named_by_numbers_are_read_and_written() -> None:
     groups = np.array([0, 1, 0, 1])
     model = WassersteinBarycenter(method="gaussian", random_state=0).fit(frame, sensitive=groups)
     assert list(model.transform(frame, sensitive=groups).columns) == [0, 7]
+
+
+def test_rows_without_any_category_of_a_block_are_unseen() -> None:
+    block = np.eye(3)[np.arange(60) % 3]
+    number = np.linspace(0.0, 1.0, 60)[:, None]
+    fitted, groups = np.hstack((number, block)), np.arange(60) % 2
+    fresh, small = fitted.copy(), {"networks": 1, "steps": 20, "hidden": 8}
+    fresh[5, 1:] = 0.0
+    settings: dict[str, Any] = {"method": "common-support", "random_state": 0}
+    strict = WassersteinBarycenter(**settings, engine_options=small).fit(fitted, sensitive=groups)
+    with pytest.raises(InputError, match="unseen_categories='other'"):
+        strict.transform(fresh, sensitive=groups)
+    loose = WassersteinBarycenter(**settings, engine_options=small, unseen_categories="other")
+    released = loose.fit(fitted, sensitive=groups).transform(fresh, sensitive=groups)
+    assert np.isfinite(released).all()
+    assert set(np.unique(released[:, 1:].sum(axis=1))) <= {0.0, 1.0}

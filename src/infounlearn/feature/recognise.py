@@ -131,7 +131,7 @@ def encode_table(
                 codes[:, variable.absent] = missing
                 column[missing] = variable.fill
         elif variable.one_hot:
-            codes[:, variable.at] = _block_codes(frame, places, variable, problems)
+            codes[:, variable.at] = _block_codes(frame, places, variable, problems, unseen)
         else:
             variable = _category_codes(
                 frame.column(places[0]), variable, codes, problems, unseen=unseen, grow=grow
@@ -234,19 +234,23 @@ def _placed(variables: list[Variable]) -> list[Variable]:
 
 
 def _block_codes(
-    frame: Frame, places: list[int], variable: Variable, problems: Problems
+    frame: Frame, places: list[int], variable: Variable, problems: Problems, unseen: str
 ) -> np.ndarray:
     values = frame.numbers(places)
     sums = values.sum(axis=1)
-    zero = len(variable.levels) > len(variable.columns)
+    fitted = len(variable.levels) > len(variable.columns)
+    # A category whose column was constant in fit is not part of the block: its rows have no 1.
+    zero = fitted or unseen == "other"
     fine = ((values == 0) | (values == 1)).all(axis=1) & ((sums == 1) | (zero & (sums == 0)))
     problems.require(
         bool(fine.all()),
         f"{int((~fine).sum())} rows are not one-hot in the columns of {variable.name}",
         why="they were so in fit",
-        fix="repair those rows, or declare the columns in numeric= or categorical=",
+        fix="repair those rows, fit on rows of every category, declare the columns in numeric= or "
+        "categorical=, or set unseen_categories='other'",
     )
-    return np.where(sums > 0, values.argmax(axis=1), len(variable.columns))
+    none = len(variable.columns) if fitted else UNSEEN
+    return np.where(sums > 0, values.argmax(axis=1), none)
 
 
 def _category_codes(
