@@ -235,3 +235,12 @@ def test_rows_without_any_category_of_a_block_are_unseen() -> None:
     released = loose.fit(fitted, sensitive=groups).transform(fresh, sensitive=groups)
     assert np.isfinite(released).all()
     assert set(np.unique(released[:, 1:].sum(axis=1))) <= {0.0, 1.0}
+
+
+def test_a_level_no_row_has_joins_no_block_by_chance() -> None:
+    first, second = np.eye(2)[[0, 1, 0, 1]], np.eye(2)[[0, 0, 1, 1]]
+    values = np.hstack((first, np.zeros((4, 1)), second))
+    blocks = one_hot_blocks(values, [f"x{at}" for at in range(5)])
+    assert [block.members for block in blocks] == [(0, 1), (3, 4)]
+    named = one_hot_blocks(values, ["a_x", "a_y", "b_x", "b_y", "b_z"])
+    assert [block.members for block in named] == [(0, 1), (2, 3, 4)]

@@ -45,7 +45,7 @@ def one_hot_blocks(values: np.ndarray, names: list[str]) -> list[Block]:
     blocks: list[Block] = []
     used: set[int] = set()
     for start, at in enumerate(binary):
-        if at in used:
+        if at in used or _astray(binary[start:], constant, names):
             continue
         run = _run(values, binary[start:])
         if len(set(run) - constant) > 1 and not used.intersection(run):
@@ -66,6 +66,18 @@ def one_hot_blocks(values: np.ndarray, names: list[str]) -> list[Block]:
     lone = [at for at in rest if at not in used]
     blocks += [Block(names[at], (at,), (0, 1)) for at in lone]
     return sorted(blocks, key=lambda block: block.members)
+
+
+def _astray(columns: list[int], constant: set[int], names: list[str]) -> bool:
+    """Whether the first column has one value, and no name that says which block it belongs to.
+
+    It may be the last level of the block before as well as the first of the block after.
+    """
+    if columns[0] not in constant:
+        return False
+    following = next((at for at in columns if at not in constant), None)
+    stem = _stem(names[columns[0]])
+    return following is None or not stem or _stem(names[following]) != stem
 
 
 def _run(values: np.ndarray, columns: list[int]) -> list[int]:
