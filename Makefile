@@ -19,7 +19,7 @@ TESTENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0
 help:  ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed  ## unlearn a real network and write a report on it (about a minute)
+demo: $(VENV)/.installed  ## unlearn a network and a table, with reports (about a minute)
 	@$(BIN)/infounlearn demo --out $(OUT) $(ARGS)
 
 test: check  ## lint, type-check and test everything
