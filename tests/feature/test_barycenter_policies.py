@@ -365,3 +365,23 @@ def test_the_rows_kept_of_a_stream_are_a_uniform_sample() -> None:
     # 1000 draws in eight parts of a uniform law: five standard deviations.
     counts = np.histogram(kept, bins=8, range=(0, 8000))[0]
     assert np.abs(counts - 125).max() < 5 * np.sqrt(1000 / 8)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (FRAME.drop(columns="s"), "now missing:\n- s\nRemedy: pass the columns of fit"),
+        (FRAME.astype({"a": object}).replace({"a": {FRAME["a"][0]: "x"}}), "something else"),
+        (pd.concat([FRAME, FRAME[["a"]]], axis=1), "columns of the same name"),
+        (FRAME.assign(s="d"), r"for example \['d'\]"),
+    ],
+)
+def test_rows_unlike_those_of_fit_are_named_with_a_remedy(rows: pd.DataFrame, told: str) -> None:
+    fitted = WassersteinBarycenter("s", method="gaussian").fit(FRAME)
+    with pytest.raises(InputError, match=told):
+        fitted.transform(rows)
+
+
+def test_a_misspelt_column_is_answered_with_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean 'sex'"):
+        WassersteinBarycenter("sx").fit(FRAME.rename(columns={"s": "sex"}))

@@ -309,6 +309,7 @@ def test_a_plot_holds_every_method() -> None:
         ({"sensitive": ["a"] * 60}, "one group only"),
         ({"sensitive": ["a"] * 57 + ["b"] * 3}, "fewer than 5 rows"),
         ({"sensitive": ["a", "b"] * 29}, "58"),
+        ({"sensitive": np.array(["a", "b"])}, "sensitive 2: pass one value per row"),
     ],
 )
 def test_bad_input_is_named(change: dict[str, Any], said: str) -> None:

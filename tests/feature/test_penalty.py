@@ -384,3 +384,10 @@ def test_outputs_that_diverged_do_not_poison_the_memory(level: str, value: float
     with pytest.raises(DivergenceError, match="untouched"):
         penalty(logits, z)
     assert penalty.state_dict()["_extra_state"] == before
+
+
+def test_another_number_of_classes_is_refused() -> None:
+    penalty = InformationPenalty(1.0)
+    penalty(*world(16, 0, classes=2))
+    with pytest.raises(InputError, match="3 outcomes, earlier batches had 2"):
+        penalty(*world(16, 0))

@@ -6,16 +6,17 @@ one matrix: numbers are not taken apart into columns and put together again.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from infounlearn.errors import Problems
+from infounlearn.errors import InputError, Problems
 from infounlearn.feature.sensitive_columns import is_missing
 
-__all__ = ["Frame", "read_frame", "resolve"]
+__all__ = ["Frame", "check_fitted_columns", "read_frame", "resolve"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +156,11 @@ def read_frame(X: object, problems: Problems) -> Frame | None:
     if sp.issparse(X):
         problems.add("X is a sparse matrix", fix="pass a dense table: X.toarray()")
         return None
-    native = nw.from_native(X, pass_through=True, eager_only=True)
+    try:
+        native = nw.from_native(X, pass_through=True, eager_only=True)
+    except nw.exceptions.DuplicateError:
+        problems.add("X has columns of the same name", fix="rename them")
+        return None
     if isinstance(native, nw.DataFrame):
         labels = tuple(native.columns)
         names = tuple(map(str, labels))
@@ -204,11 +209,36 @@ def resolve(frame: Frame, columns: object, what: str, problems: Problems) -> tup
         else:
             problems.add(
                 f"{what} names a column {column!r} that X does not have",
-                fix=f"one of {list(frame.names[:9])}, or a position below {width}",
+                fix=_instead(frame.names, column),
             )
     repeated = len(set(found)) < len(found)
     problems.require(not repeated, f"{what} names a column twice", fix="name each column once")
     return tuple(dict.fromkeys(found))
+
+
+def check_fitted_columns(estimator: Any, X: Any, where: str) -> None:
+    """Check that X has the columns of fit.
+
+    Raises:
+        InputError: in the words of scikit-learn, with a remedy.
+    """
+    from sklearn.utils.validation import validate_data
+
+    try:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    except ValueError as error:
+        told = str(error).rstrip()
+        remedy = "pass the columns of fit, in their order"
+        raise InputError(f"{where}: {told}\nRemedy: {remedy}") from None
+
+
+def _instead(names: tuple[str, ...], column: object) -> str:
+    """The names closest to one that X does not have, or those it has."""
+    near = difflib.get_close_matches(column, names) if isinstance(column, str) else []
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    more = ", ..." if len(names) > 20 else ""
+    return f"one of {', '.join(map(repr, names[:20]))}{more}, or a position below {len(names)}"
 
 
 def _all_numbers(column: np.ndarray) -> bool:

@@ -116,6 +116,12 @@ def frontier(
         f"X has {rows} rows, y has shape {targets.shape}",
         fix="pass one target per row",
     )
+    shape = getattr(sensitive, "shape", None)
+    problems.require(
+        not shape or shape[0] == rows,
+        f"X has {rows} rows, sensitive {shape[0] if shape else 0}",
+        fix="pass one value per row",
+    )
     problems.raise_if_any()
     groups = encode_sensitive(sensitive, where="frontier", min_count=folds, bins="auto")
     problems.require(len(groups) > 1, "there is one group only", fix="pass rows of two or more")

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from infounlearn.errors import InputError
 from infounlearn.math.tables import Groups
 
 
@@ -39,8 +40,17 @@ class RunningLaws:
         self._linear = self._rows = 0.0
 
     def grow(self, strata: int, groups: int, outcomes: int) -> None:
-        """Make room for more strata and groups; outcomes must stay as many as they are."""
+        """Make room for more strata and groups.
+
+        Raises:
+            InputError: outcomes are not as many as they were.
+        """
         old = self.sums.shape
+        if outcomes != old[2] and self.counts.any():
+            raise InputError(
+                f"InformationPenalty: outputs have {outcomes} outcomes, earlier batches had "
+                f"{old[2]}: use one penalty for each model"
+            )
         shape = (max(strata, old[0]), max(groups, old[1]), outcomes)
         if shape == old:
             return

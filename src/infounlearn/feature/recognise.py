@@ -117,7 +117,12 @@ def encode_table(
         unseen: "error", or "other": code −1 for categories that were not fitted.
         grow: give new categories new codes behind the old ones; the layout returned knows them.
     """
-    numeric = frame.numbers([features[v.columns[0]] for v in layout.numeric])
+    try:
+        numeric = frame.numbers([features[v.columns[0]] for v in layout.numeric])
+    except ValueError as error:
+        problems.add(f"a column of numbers holds something else ({error})", fix="pass numbers")
+        problems.raise_if_any()
+        raise
     codes = np.zeros((len(frame), len(layout.sizes)), dtype=np.int64)
     if any(v.absent is not None for v in layout.numeric):
         numeric = numeric.copy()

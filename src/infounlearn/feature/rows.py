@@ -13,6 +13,7 @@ from infounlearn.feature.call import Call, read_call
 from infounlearn.feature.columns import Layout, MixedTable
 from infounlearn.feature.conditional import Strata
 from infounlearn.feature.declaring import numbers_of
+from infounlearn.feature.frames import check_fitted_columns
 from infounlearn.feature.history import History, collected
 from infounlearn.feature.policies import check_settings
 from infounlearn.feature.recognise import encode_table
@@ -177,13 +178,11 @@ def _check_columns(
     blind: bool,
     problems: Problems,
 ) -> None:
-    from sklearn.utils.validation import validate_data
-
     absent = estimator.n_features_in_ - len(call.frame.names)
     listed = estimator.sensitive
     hidden = 0 if listed is None else len(listed) if isinstance(listed, list | tuple) else 1
     if not (blind and hidden and absent == hidden):
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        check_fitted_columns(estimator, X, problems.where)
     named = tuple(call.frame.names[at] for at in call.features)
     problems.require(
         named == layout.names or call.frame.matrix is not None,

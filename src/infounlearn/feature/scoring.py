@@ -14,7 +14,7 @@ import numpy as np
 
 from infounlearn.errors import InputError, Problems, is_number
 from infounlearn.feature.columns import Layout, MixedTable
-from infounlearn.feature.frames import Frame, read_frame, resolve
+from infounlearn.feature.frames import Frame, check_fitted_columns, read_frame, resolve
 from infounlearn.feature.keys import content_keys, joined_keys
 from infounlearn.feature.sensitive import SensitiveGroups, encode_sensitive
 from infounlearn.math import row_noise
@@ -127,7 +127,8 @@ def encode_rows(groups: SensitiveGroups, z: object, size: int, where: str) -> np
     if z is None:
         raise InputError(
             f"{where}: this method was fitted to know the group of each row, and there is none: "
-            "pass sensitive= (by metadata routing inside a pipeline), or fit with mode='blind'"
+            "pass sensitive= (by metadata routing inside a pipeline)"
+            + (", or fit with mode='blind'" if where == "ParityHead" else "")
         )
     codes = groups.encode(z, where=where)
     if len(codes) != size:
@@ -236,7 +237,10 @@ def note_features(head: Any, X: Any, *, reset: bool, narrower: int = 0) -> None:
 
     if not reset and narrower and np.shape(X)[1:] == (head.n_features_in_ - narrower,):
         return
-    validate_data(head, X, skip_check_array=True, reset=reset)
+    if not reset:
+        check_fitted_columns(head, X, type(head).__name__)
+        return
+    validate_data(head, X, skip_check_array=True)
 
 
 def _without(X: Any, frame: Frame, places: tuple[int, ...]) -> Any:

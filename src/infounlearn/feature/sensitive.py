@@ -147,7 +147,8 @@ class SensitiveGroups:
         codes = found.astype(np.int64)[inverse]
         strange = np.flatnonzero(codes == UNSEEN)
         if len(strange) and unseen == "error":
-            shown = [tuple(array[row] for array in arrays) for row in strange[:3]]
+            distinct = dict.fromkeys(tuple(array[row] for array in arrays) for row in strange[:999])
+            shown = list(distinct)[:3]
             examples = [_plain(cell[0]) if len(cell) == 1 else cell for cell in shown]
             known = list(self.labels[:9])
             problems.add(
@@ -162,7 +163,7 @@ class SensitiveGroups:
 def encode_sensitive(
     values: object,
     *,
-    where: str,
+    where: str = "encode_sensitive",
     missing: Literal["error", "group"] = "error",
     min_count: int = 2,
     bins: int | Literal["auto"] | None = None,
