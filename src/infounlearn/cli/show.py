@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
@@ -25,7 +26,8 @@ FIGURES = {
     "validation_auc": "AUC {:.3f}",
     "information": "information {:.2e}",
 }
-_COLOURS = {"forgotten": "green", "kept": "green", "inconclusive": "yellow"}
+_GOOD = ("forgotten", "kept", "removed", "no fingerprint")
+_COLOURS = {**dict.fromkeys(_GOOD, "green"), "inconclusive": "yellow"}
 _PLAIN_WIDTH = 120
 
 
@@ -119,11 +121,13 @@ def table_of(record: Record) -> Table:
 
 
 def print_verdicts(screen: Console, found: Audit) -> None:
-    """Each question with its answer."""
+    """Each question with its answer, and why where there is none."""
     for verdict in found.verdicts:
         colour = _COLOURS.get(verdict.answer, "red")
         answer = escape(verdict.answer)
         screen.print(f"{escape(verdict.question)} [bold {colour}]{answer}[/]", soft_wrap=True)
+        if verdict.answer == "inconclusive" and verdict.reason:
+            screen.print(Padding(escape(verdict.reason), (0, 0, 0, 2), expand=False))
 
 
 def print_files(screen: Console, names: Sequence[tuple[str, object]]) -> None:
