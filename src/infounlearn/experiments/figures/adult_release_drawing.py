@@ -36,7 +36,7 @@ def draw(rows: Sequence[dict[str, Any]], quick: bool) -> Iterator[Figure]:
             _bits(left, mine, names)
             _utility(right, mine, names)
             left.set_yticks(range(len(names)), names)
-            left.set_title(f"{size:,} rows fitted: bits a probe recovers about sex")
+            left.set_title(f"{size:,} rows fitted: bits a probe reads")
             right.set_title("accuracy of the income")
         # All panels share one axis: turning it once turns it everywhere.
         grid[0, 0].invert_yaxis()
