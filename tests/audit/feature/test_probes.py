@@ -189,3 +189,15 @@ def test_a_planted_column_tells_exactly_what_it_should() -> None:
         outer = joint.sum(1, keepdims=True) * joint.sum(0)
         told.append(float((joint * np.log(joint / outer)).sum()))
     assert np.mean(told) == pytest.approx(0.05, abs=0.0015)  # three standard errors
+
+
+def test_trees_read_a_column_with_hardly_a_value_by_its_gaps() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.integers(2, size=300)
+    empty = np.full((300, 1), np.nan)
+    noise = rng.normal(size=(300, 1))
+    assert abs(read(TREES, np.hstack((noise, empty)), z).information) < 0.05
+    few = empty.copy()
+    few[np.flatnonzero(z == 1)[:10]] = 1.0
+    marks, _ = Table(few, np.zeros((300, 0), dtype=int)).for_trees()
+    assert (marks[:, 0] == np.isnan(few[:, 0])).all()

@@ -15,6 +15,8 @@ LEVELS = 64
 """Levels of a category that a linear probe gets a column for; the rarer ones share one."""
 FAR = 5.0
 """Standard deviations beyond which a linear probe sees no difference."""
+FILLED = 20
+"""Values below which a column of numbers counts to trees by where it has any."""
 NATIVE = 255
 """Levels that boosted trees can split in any way; more are ordered by how often they occur."""
 
@@ -48,7 +50,11 @@ class Table:
         """(n, p + q) float64, and which columns are categories that trees may split in any way."""
         few = np.array([int(column.max(initial=0)) < NATIVE - 1 for column in self.codes.T], bool)
         native = np.concatenate([np.zeros(self.numeric.shape[1], bool), few])
-        return np.column_stack([self.numeric, self.codes.astype(np.float64)]), native
+        absent = np.isnan(self.numeric)
+        # Trees cannot bin a column that a training fold has no value of: its gaps say enough.
+        hollow = (~absent).sum(axis=0) < FILLED
+        numeric = np.where(hollow, absent.astype(np.float64), self.numeric)
+        return np.column_stack([numeric, self.codes.astype(np.float64)]), native
 
     def for_lines(self) -> np.ndarray:
         """(n, d) float64 without gaps, every column of mean 0 and variance 1, cut at ±:data:`FAR`.
