@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from infounlearn.feature.estimators_inputs import (
 from infounlearn.feature.sensitive import SensitiveGroups
 
 
-class _InformationRegularized(BaseEstimator):
+class _InformationRegularized(BaseEstimator, ABC):
     """What both estimators share; see there."""
 
     level: str = "output"
@@ -100,8 +101,9 @@ class _InformationRegularized(BaseEstimator):
                 fix="pass an attribute with two or more values",
             )
 
+    @abstractmethod
     def _targets(self, y: Any) -> np.ndarray:
-        raise NotImplementedError
+        """Targets as the loop takes them; sets what prediction needs."""
 
     def _keep(self, fitted: Fitted) -> None:
         self.layers_ = fitted.trained.layers

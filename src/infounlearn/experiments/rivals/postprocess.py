@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Scored(ClassifierMixin, BaseEstimator):
         return found
 
 
-class PostProcessor(BaseEstimator):
+class PostProcessor(BaseEstimator, ABC):
     """Fits a base model, then a step on its out-of-fold training scores."""
 
     base: Base
@@ -49,17 +50,17 @@ class PostProcessor(BaseEstimator):
         self.fit_scores(out_of_fold(self.base, X, y, sensitive), y, sensitive)
         return self
 
+    @abstractmethod
     def fit_scores(self, scores: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
         """Fit the step on (n,) scores, targets and groups."""
-        raise NotImplementedError
 
 
 class Decider(PostProcessor):
     """A step that gives the probability of each decision."""
 
+    @abstractmethod
     def accept(self, scores: np.ndarray, z: np.ndarray) -> np.ndarray:
         """(n,) probability of the second class as the decision."""
-        raise NotImplementedError
 
     def decision_proba(self, X: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
         """(n, 2) probabilities of the two decisions."""
@@ -75,9 +76,9 @@ class Decider(PostProcessor):
 class Rescorer(PostProcessor):
     """A step that gives another score, cut at one half where it is a classification."""
 
+    @abstractmethod
     def rescore(self, scores: np.ndarray, z: np.ndarray) -> np.ndarray:
         """(n,) new scores."""
-        raise NotImplementedError
 
     def decision_function(self, X: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
         """(n,) new scores."""

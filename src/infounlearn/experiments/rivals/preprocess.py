@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(n, e) encoded columns and (n,) group codes to (n, e) changed columns."""
 
 
-class Preprocessor(BaseEstimator):
+class Preprocessor(BaseEstimator, ABC):
     """The base model reads (1 - amount) times the columns plus amount times the changed ones.
 
     The attribute's own column is left out, at ``amount=0`` too.
@@ -46,9 +47,9 @@ class Preprocessor(BaseEstimator):
             self.classes_ = self.model_.classes_
         return self
 
+    @abstractmethod
     def fit_change(self, columns: np.ndarray, codes: np.ndarray) -> Change:
         """The fitted change."""
-        raise NotImplementedError
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """(n,) classes or values."""
