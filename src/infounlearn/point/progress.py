@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from infounlearn.point.engine import Job
+from typing import Any, Protocol
 
 SHOWN = {
     "forget_accuracy": "forget {:.3f}",
@@ -17,11 +16,18 @@ SHOWN = {
 }
 
 
+class Shows(Protocol):
+    """A run that tells its evaluations."""
+
+    on_evaluation: Any
+    step: int
+
+
 @contextmanager
-def showing(progress: bool | None, steps: int, job: Job) -> Iterator[None]:
+def showing(progress: bool | None, steps: int, job: Shows, is_main: bool = True) -> Iterator[None]:
     """Show the evaluations of ``job`` on standard error while the block runs."""
     wanted = sys.stderr.isatty() if progress is None else progress
-    if not wanted or not job.processes.is_main:
+    if not wanted or not is_main:
         yield
         return
     from rich.console import Console

@@ -20,6 +20,8 @@ from infounlearn.point.batches import stream_seed
 from infounlearn.point.checks import check_settings
 from infounlearn.point.engine import Job, OnEvaluation, run
 from infounlearn.point.evaluation import Evaluator, figures
+from infounlearn.point.methods.base import Method
+from infounlearn.point.methods.verb import check_needs, find_method, unlearn_by
 from infounlearn.point.objective import Objective
 from infounlearn.point.plan import BlindSpotWarning, make_plan
 from infounlearn.point.processes import find_processes
@@ -39,6 +41,7 @@ def unlearn(
     forget: Any,
     retain: Any,
     holdout: Any = None,
+    method: Method | str | None = None,
     objective: Objective | Literal["auto"] | None = "auto",
     restart: Restart | Literal["auto"] | None = "auto",
     utility: Utility | None = None,
@@ -67,6 +70,9 @@ def unlearn(
             DataLoader (its dataset and collate function are used), or (inputs, targets) tensors.
         holdout: records the model never saw, of the law of ``forget`` within classes. Cut by
             ``seed`` into transport targets, validation, and an audit part that stays unseen.
+        method: a published method by name or with settings (:mod:`infounlearn.point.methods`), run
+            as published; then ``objective``, ``restart``, ``utility``, ``stop`` and ``schedule``
+            have no part in it. None is this project's own default.
         objective: an information term; "auto"; or None for healing on the retain set alone.
         restart: a :class:`Restart`; None; "auto" restarts only with ``objective="auto"``.
         utility: loss on the retain set; the task loss by default.
@@ -96,15 +102,19 @@ def unlearn(
 
     References: Xu & Strohmer (2025), arXiv:2502.05684, for information as the controlled quantity.
     """
-    utility = utility or Utility()
     stops = _stops(stop, holdout is not None)
     problems = Problems("unlearn")
     check_settings(
-        problems, objective=objective, restart=restart, utility=utility, stops=stops,
+        problems, objective=objective, restart=restart, utility=utility or Utility(), stops=stops,
         schedule=schedule or Schedule(),
         callables={"fresh": fresh, "loss": loss, "on_evaluation": on_evaluation},
         audit_share=audit_share, seed=seed, has_holdout=holdout is not None,
     )  # fmt: skip
+    chosen = None
+    if method is not None:
+        chosen = find_method(method, problems)
+        _require_alone(problems, objective, restart, utility, stop, schedule)
+        stops = ()
     own = _own_copy(model, device, problems)
     where = torch.device("cpu") if own is None else _device(own)
     processes = find_processes(where)
@@ -114,9 +124,20 @@ def unlearn(
     given = {"forget": forget, "retain": retain, "holdout": holdout}
     rows = loss if callable(loss) else None
     sets = gather(own, given, rows, stops, audit_share, seed, problems)
+    if chosen is not None and sets is not None:
+        labels = not sets.forget.targets.dtype.is_floating_point
+        check_needs(chosen, holdout is not None, labels, processes.count, problems)
     problems.raise_if_any()
     assert own is not None  # both: no problems
     assert sets is not None
+    if chosen is not None:
+        return unlearn_by(
+            chosen, own, sets, loss=loss or _default_loss(sets.forget.targets), fresh=fresh,
+            seed=seed, device=where, checkpoint=None if checkpoint is None else Path(checkpoint),
+            progress=progress, on_evaluation=on_evaluation,
+            options={"loss": describe(loss), "fresh": describe(fresh), "audit_share": audit_share},
+        )  # fmt: skip
+    utility = utility or Utility()
     schedule = schedule or default_schedule(len(sets.retain))
 
     started = perf_counter()
@@ -180,7 +201,7 @@ def unlearn(
         on_evaluation=on_evaluation,
         started=started,
     )
-    with showing(progress, steps, job):
+    with showing(progress, steps, job, processes.is_main):
         stopped = run(job)
     job.cost["rows_forward"] += (looks * evaluator.rows + measured) * processes.count
     summary = RunSummary(
@@ -193,6 +214,23 @@ def unlearn(
     )
     audit_part = sets.audit.dataset if sets.audit is not None else None
     return Unlearned(own, tuple(job.history), stopped, audit_part, summary)
+
+
+def _require_alone(problems: Problems, *given: Any) -> None:
+    """A published method brings its own objective, length and stop."""
+    names = ("objective", "restart", "utility", "stop", "schedule")
+    usual = ("auto", "auto", None, "auto", None)
+    own = [
+        n
+        for n, one, plain in zip(names, given, usual, strict=True)
+        if one is not plain and one != plain
+    ]
+    problems.require(
+        not own,
+        f"{' and '.join(own)} given together with method",
+        why="a published method brings its own",
+        fix="leave them out, or set the options of the method",
+    )
 
 
 def _stops(stop: Stop | Sequence[Stop] | Literal["auto"], has_holdout: bool) -> tuple[Stop, ...]:

@@ -1,0 +1,181 @@
+"""The loop of every published method: passes, looks, the state to return, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from infounlearn.errors import DivergenceError
+from infounlearn.point.batches import own_randomness, seed_step, stream_seed
+from infounlearn.point.checkpoint import Progress, load_checkpoint, save_checkpoint, snapshot
+from infounlearn.point.evaluation import Evaluator, figures
+from infounlearn.point.methods.base import Method, Pass, Training
+from infounlearn.point.methods.task import Task
+from infounlearn.point.objective import Look
+
+OnEvaluation = Callable[[dict[str, float]], None]
+
+
+@dataclass
+class Run:
+    """A method at work. ``best`` holds the state that would be returned now."""
+
+    method: Method
+    task: Task
+    training: Training
+    evaluator: Evaluator
+    first: dict[str, float]
+    checkpoint: Path | None
+    fingerprint: str
+    on_evaluation: OnEvaluation | None
+    started: float
+    step: int = 0
+    passes_done: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_step: int = 0
+    shortfall: float = float("inf")
+    looked: int = 0
+
+
+def run(job: Run) -> str:
+    """Do all passes and leave the state to return in ``task.model``.
+
+    Returns:
+        Why the run ended and which state it kept.
+
+    Raises:
+        DivergenceError: a loss, a weight or an output stopped being finite.
+    """
+    task, training = job.task, job.training
+    job.history, job.best = [job.first], snapshot(task.original)
+    _resume(job)
+    total = sum(one.steps for one in training.passes)
+    reason = "all passes done"
+    try:
+        with own_randomness(task.device):
+            for number, one in enumerate(training.passes):
+                if number >= job.passes_done:
+                    loss = _do(job, one, total)
+                    job.passes_done = number + 1
+                    _evaluate(job, one, loss)
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    task.model.load_state_dict(job.best)
+    task.model.eval().zero_grad()
+    kept = f"state of step {job.best_step} kept"
+    if not job.passes_done:
+        kept = "no pass was finished, so the original weights are kept"
+    return f"{reason}; {kept}"
+
+
+def _do(job: Run, one: Pass, total: int) -> float:
+    """One pass; returns its mean loss, 0 for an edit."""
+    task, training = job.task, job.training
+    if one.edit is not None:
+        one.edit()
+        job.step += one.steps
+        return 0.0
+    optimizer = training.optimizer
+    if optimizer is None or one.loss is None:
+        raise TypeError(f"{job.method.name}: a pass with steps needs a loss and an optimizer")
+    losses = torch.zeros((), dtype=torch.float64, device=task.device)
+    for step in range(one.steps):
+        if training.lr_at is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = training.lr_at(job.step, total)
+        # Dropout draws from torch's global generator; a seed of its own per step makes any step
+        # repeatable without storing generators.
+        seed_step(task.device, stream_seed(task.seed, "step", job.step))
+        optimizer.zero_grad(set_to_none=True)
+        loss = one.loss(step)
+        loss.backward()
+        if training.before_step is not None:
+            training.before_step()
+        optimizer.step()
+        if training.after_step is not None:
+            training.after_step()
+        losses += loss.detach()
+        job.step += 1
+    return float(losses) / max(one.steps, 1)
+
+
+def _evaluate(job: Run, one: Pass, loss: float) -> None:
+    """Look, remember, save."""
+    task = job.task
+    look = job.evaluator.look(task.model)
+    job.looked += job.evaluator.rows
+    shown = [part for part in (look.forget, look.retain, look.targets, look.validation) if part]
+    tensors = [*(part.outputs for part in shown), *task.model.parameters()]
+    if not all(bool(torch.isfinite(values).all()) for values in [torch.tensor(loss), *tensors]):
+        raise DivergenceError(
+            f"{job.method.name}: numbers are not finite after {job.step} steps (loss {loss}): "
+            "lower lr"
+        )
+    row = {
+        "step": job.step,
+        "epoch": task.cost["rows_backward"] / len(task.sets.retain),
+        "seconds": perf_counter() - job.started,
+        "loss": loss,
+        **figures(look),
+    }
+    job.history.append(row)
+    if _worth_keeping(job, one, look):
+        job.best, job.best_step = snapshot(task.model), job.step
+    if job.checkpoint is not None:
+        _save(job)
+    if job.on_evaluation is not None:
+        job.on_evaluation(dict(row))
+
+
+def _worth_keeping(job: Run, one: Pass, look: Look) -> bool:
+    """Whether the run, were it to end now, should return this state."""
+    if job.training.shortfall is None:
+        return True
+    if not one.candidate:
+        return False
+    shortfall = job.training.shortfall(look)
+    if shortfall > job.shortfall:
+        return False
+    job.shortfall = shortfall
+    return True
+
+
+def _save(job: Run) -> None:
+    assert job.checkpoint is not None
+    optimizer = job.training.optimizer
+    facts = {
+        "step": job.step,
+        "passes_done": job.passes_done,
+        "history": job.history,
+        "best_step": job.best_step,
+        "shortfall": job.shortfall,
+        "cost": job.task.cost,
+        "looked": job.looked,
+        "seconds": perf_counter() - job.started,
+    }
+    state = {"state": {}, "param_groups": []} if optimizer is None else optimizer.state_dict()
+    progress = Progress(job.task.model.state_dict(), job.best, state, facts)
+    save_checkpoint(job.checkpoint, job.fingerprint, progress)
+
+
+def _resume(job: Run) -> None:
+    """Continue after the last pass that a killed run of the same kind finished."""
+    kept = load_checkpoint(job.checkpoint, job.fingerprint) if job.checkpoint else None
+    if kept is None:
+        return
+    facts = kept.facts
+    job.task.model.load_state_dict(kept.weights)
+    if job.training.optimizer is not None:
+        job.training.optimizer.load_state_dict(kept.optimizer)
+    job.step, job.passes_done = facts["step"], facts["passes_done"]
+    job.history, job.looked = facts["history"], facts["looked"]
+    job.best_step, job.shortfall = facts["best_step"], facts["shortfall"]
+    job.task.cost.update(facts["cost"])
+    job.best = {name: value.to(job.task.device) for name, value in kept.best.items()}
+    job.started = perf_counter() - facts["seconds"]

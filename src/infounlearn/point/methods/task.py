@@ -1,0 +1,173 @@
+"""What a method works with: the models, the rows, and a count of what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from infounlearn.point.batches import Stream, shuffled, stream_seed, to_device
+from infounlearn.point.evaluation import Sets, forward
+from infounlearn.point.methods.base import Pass, Sizes, steps_of
+from infounlearn.point.utility import Loss
+
+Part = Literal["forget", "retain", "targets", "validation"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one record set: inputs, targets, and their positions in that set."""
+
+    part: Part
+    inputs: Any
+    targets: Tensor
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(eq=False)
+class Task:
+    """One run's material.
+
+    Attributes:
+        model: the run's own copy, to be changed.
+        original: a second copy in eval mode without gradients; shares no storage with ``model``.
+        sets: forget and retain records; ``targets`` and ``validation`` are parts of the held-out
+            set, None without it.
+        loss: per-row task loss (outputs, targets) to (n,).
+        fresh: freshly initialised network of the same architecture; None unless the method needs
+            it.
+        seed: of every random choice.
+        device: where rows are shown.
+        cost: rows forwarded without gradient and rows trained on, so far.
+    """
+
+    model: nn.Module
+    original: nn.Module
+    sets: Sets
+    loss: Loss
+    fresh: nn.Module | None
+    seed: int
+    device: torch.device
+    cost: dict[str, float] = field(default_factory=lambda: {"rows_forward": 0, "rows_backward": 0})
+
+    def __post_init__(self) -> None:
+        kinds = (nn.modules.batchnorm._NormBase,)
+        self._norms = [module for module in self.model.modules() if isinstance(module, kinds)]
+        self._streams: dict[tuple[str, str], Stream] = {}
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the targets are class labels."""
+        return not self.sets.forget.targets.dtype.is_floating_point
+
+    @property
+    def sizes(self) -> Sizes:
+        """Rows of each record set."""
+        held = (self.sets.targets, self.sets.validation)
+        return Sizes(
+            len(self.sets.forget),
+            len(self.sets.retain),
+            *(0 if one is None else len(one) for one in held),
+        )
+
+    def generator(self, *purpose: object) -> torch.Generator:
+        """Random numbers for one purpose, the same in every run of this seed."""
+        return torch.Generator().manual_seed(stream_seed(self.seed, *purpose))
+
+    def batch(self, part: Part, size: int, number: int, purpose: str = "") -> Batch:
+        """Batch ``number`` of an endless sequence of shuffled passes over a record set.
+
+        Every row occurs once per pass; a batch is never larger than the set. Sequences of different
+        ``purpose`` have orders of their own.
+        """
+        records = self._records(part)
+        stream = self._streams.setdefault(
+            (part, purpose), Stream(len(records), self.seed, part, *filter(None, (purpose,)))
+        )
+        rows = stream.batch(number, min(size, len(records)))
+        return self._take(part, rows, stream_seed(self.seed, part, purpose, number))
+
+    def once(self, part: Part, size: int, limit: int | None = None) -> Iterator[Batch]:
+        """All rows of a record set in order, or a random sample of ``limit`` rows, in batches."""
+        rows = torch.arange(len(self._records(part)))
+        if limit is not None and limit < len(rows):
+            rows = shuffled(len(rows), self.seed, part, "sample")[:limit].sort().values
+        for number, chunk in enumerate(rows.split(size)):
+            yield self._take(part, chunk, stream_seed(self.seed, part, "once", number))
+
+    def show(self, rows: Batch, model: nn.Module | None = None) -> Tensor:
+        """Outputs of the model in training mode, with gradient; counted as trained rows.
+
+        Batch-norm learns its statistics from retain rows alone, and from no single row.
+        """
+        own = self.model if model is None else model
+        self.cost["rows_backward"] += len(rows)
+        own.train()
+        if rows.part != "retain" or len(rows) < 2:
+            for norm in self._norms:
+                norm.eval()
+        return forward(own, rows.inputs)
+
+    @torch.no_grad()
+    def look(self, rows: Batch, model: nn.Module) -> Tensor:
+        """Outputs of ``model`` in eval mode without gradient; counted as forwarded rows."""
+        self.cost["rows_forward"] += len(rows)
+        was_training = model.training
+        model.eval()
+        shown = forward(model, rows.inputs)
+        model.train(was_training)
+        return shown
+
+    def mean_loss(self, rows: Batch, outputs: Tensor) -> Tensor:
+        """Mean task loss of a batch."""
+        return self.loss(outputs, rows.targets).mean()
+
+    def _records(self, part: Part) -> Any:
+        records = getattr(self.sets, part)
+        assert records is not None  # checked before the run: Method.needs
+        return records
+
+    def _take(self, part: Part, rows: Tensor, seed: int) -> Batch:
+        inputs, targets = self._records(part).take(rows, seed)
+        return Batch(part, to_device(inputs, self.device), targets.to(self.device), rows)
+
+
+class Sweep:
+    """Shuffled passes over one record set with one loss, handed out one after another.
+
+    Args:
+        task: the run.
+        part: which record set.
+        batch_size: rows per step.
+        loss: 0-d loss of a batch.
+        purpose: gives two sweeps over one set orders of their own.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        part: Part,
+        batch_size: int,
+        loss: Callable[[Batch], Tensor],
+        purpose: str = "",
+    ) -> None:
+        self._task, self._part, self._size = task, part, batch_size
+        self._loss, self._purpose, self._done = loss, purpose, 0
+
+    def next(self, share: float = 1.0, *, candidate: bool = True) -> Pass:
+        """The next pass, or a part of one."""
+        rows = len(self._task._records(self._part))
+        first, steps = self._done, steps_of(rows, self._size, share)
+        self._done += steps
+
+        def loss(step: int) -> Tensor:
+            batch = self._task.batch(self._part, self._size, first + step, self._purpose)
+            return self._loss(batch)
+
+        return Pass(self._part, steps, loss, candidate=candidate)
