@@ -18,6 +18,7 @@ __all__ = [
     "ConditionalLine",
     "DecisionPlan",
     "Design",
+    "EnsembleDistance",
     "Equivalents",
     "ExactCoupling",
     "GapInterval",
@@ -60,6 +61,7 @@ __all__ = [
     "demographic_parity_bound",
     "demographic_parity_difference",
     "demographic_parity_interval",
+    "distance_to_ensemble",
     "dkw_band",
     "drift_bound",
     "energy_distance",
@@ -88,6 +90,7 @@ __all__ = [
     "ks_distance",
     "ks_interval",
     "largest_information",
+    "leave_one_out",
     "logit_margin",
     "marginal_ceiling",
     "marginal_information",
@@ -159,6 +162,11 @@ if TYPE_CHECKING:
     from infounlearn.math.decision_lp import DecisionPlan, constraint_laws, plan_decisions
     from infounlearn.math.dependence import energy_distance, hsic_unbiased, median_bandwidth
     from infounlearn.math.divergences import jensen_shannon, kl, total_variation_rows
+    from infounlearn.math.ensemble_distance import (
+        EnsembleDistance,
+        distance_to_ensemble,
+        leave_one_out,
+    )
     from infounlearn.math.hypervolume import (
         PairedDifference,
         best_utility,

@@ -71,6 +71,11 @@ ROOM: dict[str, tuple[str, ...]] = {
         "kl",
         "total_variation_rows",
     ),
+    "ensemble_distance": (
+        "EnsembleDistance",
+        "distance_to_ensemble",
+        "leave_one_out",
+    ),
     "hypervolume": (
         "PairedDifference",
         "best_utility",

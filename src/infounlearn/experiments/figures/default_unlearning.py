@@ -33,7 +33,7 @@ from infounlearn.experiments.figures.result import (
     write,
 )
 from infounlearn.experiments.recipe import one_thread
-from infounlearn.math import jensen_shannon
+from infounlearn.math import distance_to_ensemble
 from infounlearn.point import (
     MarginalInformation,
     MembershipInformation,
@@ -186,14 +186,10 @@ class Bench:
             records = _records(self.case, name)
             ensemble = self.shown[name]
             own = log_laws(model, records)
-            means = leave_one_out(ensemble)
-            # Model and floor are compared with the same means of K - 1 networks.
-            pairs = zip(ensemble, means, strict=True)
-            floor = sum(js(one, mean) for one, mean in pairs) / len(ensemble)
-            distance = sum(js(own, mean) for mean in means) / len(means)
+            distance = distance_to_ensemble(own, ensemble)
             accuracy = (ensemble.argmax(-1) == records.targets).double().mean(1)
             hits = (own.argmax(-1) == records.targets).double().mean()
-            found[f"{name}_js"], found[f"{name}_floor"] = distance, floor
+            found[f"{name}_js"], found[f"{name}_floor"] = distance.value, distance.floor
             found[f"{name}_accuracy"] = float(hits)
             found[f"{name}_gap"] = float(hits - accuracy.mean())
             found[f"{name}_retrained_sd"] = float(accuracy.std())
@@ -222,17 +218,6 @@ def log_laws(model: nn.Module, records: Records) -> Tensor:
     """(n, c) log-probabilities in float64."""
     parts = [model.eval()(chunk) for chunk in records.inputs.split(4096)]
     return torch.log_softmax(torch.cat(parts).double(), 1)
-
-
-def leave_one_out(ensemble: Tensor) -> Tensor:
-    """(K, n, c) log of the mean law of all networks but one."""
-    whole, count = ensemble.exp().sum(0), len(ensemble)
-    return torch.stack([((whole - one.exp()) / (count - 1)).log() for one in ensemble])
-
-
-def js(first: Tensor, second: Tensor) -> float:
-    """Mean Jensen-Shannon divergence over records, in nats."""
-    return float(jensen_shannon(first, second).mean())
 
 
 def notes(design: Design) -> list[str]:
