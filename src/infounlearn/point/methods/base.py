@@ -51,12 +51,16 @@ Space = Mapping[str, Range | Choice]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows of each record set that a run is given; 0 held-out rows where there are none."""
+    """Rows of each record set that a run is given; 0 held-out rows where there are none.
+
+    ``batch_norm`` says whether the model keeps such statistics, which some methods measure.
+    """
 
     forget: int
     retain: int
     targets: int = 0
     validation: int = 0
+    batch_norm: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ class Pass:
         loss: 0-d loss of step i (counted from 0 within the pass), to be minimised. It must depend
             on i, the seed and the weights alone, so that a resumed run repeats it.
         edit: instead of a loss: one change of the weights in place, without an optimizer.
-        candidate: whether the state at its end may be the one that is returned (see
-            :attr:`Training.shortfall`).
+        candidate: whether the state at its end may be the one that is returned, be it as the last
+            one, after Ctrl-C, or by :attr:`Training.rewind`.
     """
 
     name: str
@@ -90,8 +94,9 @@ class Training:
         lr_at: step size of step i of n; None leaves the optimizer's own.
         before_step: called between the gradient and the optimizer's step, to change gradients.
         after_step: called after the optimizer's step, to put weights back.
-        shortfall: how far an evaluated state is from what is wanted, smaller is better; the best
-            candidate is returned, the later of two equal ones. None returns the last state.
+        rewind: what an evaluated state shows, and what it says should be shown. All candidates are
+            kept, and the one returned is that whose first number is nearest to the second number
+            of the last candidate, the later of two equal ones. None returns the last.
         remarks: what a report must say.
     """
 
@@ -100,7 +105,7 @@ class Training:
     lr_at: Callable[[int, int], float] | None = None
     before_step: Callable[[], None] | None = None
     after_step: Callable[[], None] | None = None
-    shortfall: Callable[[Look], float] | None = None
+    rewind: Callable[[Look], tuple[float, float]] | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -111,7 +116,7 @@ class Method(Protocol):
         name: on a command line and in tables.
         title: in figures and reports.
         paper: where it was published.
-        needs: of the caller; checked before any work.
+        needs: of the caller; checked before any work. May depend on the settings.
         space: settings that a tuner may change, and to what; ``epochs`` is always one of them,
             through the budget.
         reads_forget: whether the forget records themselves enter, or only the rest.
@@ -120,9 +125,11 @@ class Method(Protocol):
     name: ClassVar[str]
     title: ClassVar[str]
     paper: ClassVar[str]
-    needs: ClassVar[frozenset[Need]]
     space: ClassVar[Space]
     reads_forget: ClassVar[bool]
+
+    @property
+    def needs(self) -> frozenset[Need]: ...
 
     def check(self, problems: Problems) -> None:
         """Collect settings that cannot be used."""

@@ -22,6 +22,15 @@ OnEvaluation = Callable[[dict[str, float]], None]
 
 
 @dataclass
+class Candidate:
+    """A state that may be returned: see :attr:`Training.rewind`."""
+
+    step: int
+    shown: float
+    state: dict[str, Tensor]
+
+
+@dataclass
 class Run:
     """A method at work. ``best`` holds the state that would be returned now."""
 
@@ -39,7 +48,7 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
-    shortfall: float = float("inf")
+    candidates: list[Candidate] = field(default_factory=list)
     looked: int = 0
 
 
@@ -67,6 +76,7 @@ def run(job: Run) -> str:
     except KeyboardInterrupt:
         reason = "interrupted"
     task.model.load_state_dict(job.best)
+    task.thaw()
     task.model.eval().zero_grad()
     kept = f"state of step {job.best_step} kept"
     if not job.passes_done:
@@ -125,25 +135,25 @@ def _evaluate(job: Run, one: Pass, loss: float) -> None:
         **figures(look),
     }
     job.history.append(row)
-    if _worth_keeping(job, one, look):
-        job.best, job.best_step = snapshot(task.model), job.step
+    _choose(job, one, look)
     if job.checkpoint is not None:
         _save(job)
     if job.on_evaluation is not None:
         job.on_evaluation(dict(row))
 
 
-def _worth_keeping(job: Run, one: Pass, look: Look) -> bool:
-    """Whether the run, were it to end now, should return this state."""
-    if job.training.shortfall is None:
-        return True
+def _choose(job: Run, one: Pass, look: Look) -> None:
+    """Which state the run, were it to end now, would return."""
+    rewind = job.training.rewind
     if not one.candidate:
-        return False
-    shortfall = job.training.shortfall(look)
-    if shortfall > job.shortfall:
-        return False
-    job.shortfall = shortfall
-    return True
+        return
+    if rewind is None:
+        job.best, job.best_step = snapshot(job.task.model), job.step
+    else:
+        shown, wanted = rewind(look)
+        job.candidates.append(Candidate(job.step, shown, snapshot(job.task.model)))
+        best = min(reversed(job.candidates), key=lambda one: abs(one.shown - wanted))
+        job.best, job.best_step = best.state, best.step
 
 
 def _save(job: Run) -> None:
@@ -154,13 +164,16 @@ def _save(job: Run) -> None:
         "passes_done": job.passes_done,
         "history": job.history,
         "best_step": job.best_step,
-        "shortfall": job.shortfall,
+        "candidates": [[one.step, one.shown] for one in job.candidates],
         "cost": job.task.cost,
         "looked": job.looked,
         "seconds": perf_counter() - job.started,
     }
     state = {"state": {}, "param_groups": []} if optimizer is None else optimizer.state_dict()
-    progress = Progress(job.task.model.state_dict(), job.best, state, facts)
+    best = dict(job.best)
+    for number, one in enumerate(job.candidates):
+        best |= {f"{number}/{name}": value for name, value in one.state.items()}
+    progress = Progress(job.task.model.state_dict(), best, state, facts)
     save_checkpoint(job.checkpoint, job.fingerprint, progress)
 
 
@@ -175,7 +188,13 @@ def _resume(job: Run) -> None:
         job.training.optimizer.load_state_dict(kept.optimizer)
     job.step, job.passes_done = facts["step"], facts["passes_done"]
     job.history, job.looked = facts["history"], facts["looked"]
-    job.best_step, job.shortfall = facts["best_step"], facts["shortfall"]
+    job.best_step = facts["best_step"]
     job.task.cost.update(facts["cost"])
-    job.best = {name: value.to(job.task.device) for name, value in kept.best.items()}
+    best = {name: value.to(job.task.device) for name, value in kept.best.items()}
+    names = list(job.task.model.state_dict())
+    job.best = {name: best[name] for name in names}
+    job.candidates = [
+        Candidate(step, shown, {name: best[f"{number}/{name}"] for name in names})
+        for number, (step, shown) in enumerate(facts["candidates"])
+    ]
     job.started = perf_counter() - facts["seconds"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,12 +19,13 @@ Part = Literal["forget", "retain", "targets", "validation"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one record set: inputs, targets, and their positions in that set."""
+    """Rows of one record set: inputs, targets, their positions in it, and the batch's number."""
 
     part: Part
     inputs: Any
     targets: Tensor
     index: Tensor
+    number: int = 0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -59,6 +60,8 @@ class Task:
     def __post_init__(self) -> None:
         kinds = (nn.modules.batchnorm._NormBase,)
         self._norms = [module for module in self.model.modules() if isinstance(module, kinds)]
+        self._frozen_norms: list[nn.Module] = []
+        self._flags = [(weight, weight.requires_grad) for weight in self.model.parameters()]
         self._streams: dict[tuple[str, str], Stream] = {}
 
     @property
@@ -69,11 +72,13 @@ class Task:
     @property
     def sizes(self) -> Sizes:
         """Rows of each record set."""
-        held = (self.sets.targets, self.sets.validation)
+        targets, validation = self.sets.targets, self.sets.validation
         return Sizes(
             len(self.sets.forget),
             len(self.sets.retain),
-            *(0 if one is None else len(one) for one in held),
+            0 if targets is None else len(targets),
+            0 if validation is None else len(validation),
+            batch_norm=bool(self._norms),
         )
 
     def generator(self, *purpose: object) -> torch.Generator:
@@ -91,7 +96,21 @@ class Task:
             (part, purpose), Stream(len(records), self.seed, part, *filter(None, (purpose,)))
         )
         rows = stream.batch(number, min(size, len(records)))
-        return self._take(part, rows, stream_seed(self.seed, part, purpose, number))
+        return self._take(part, rows, stream_seed(self.seed, part, purpose, number), number)
+
+    def mixed(self, size: int, number: int) -> list[Batch]:
+        """Batch ``number`` of shuffled passes over all rows to keep and to forget together.
+
+        Cut by record set, retain rows first, so that each can be shown in its own way; a set
+        without a row in this batch is left out.
+        """
+        kept, total = len(self.sets.retain), len(self.sets.retain) + len(self.sets.forget)
+        stream = self._streams.setdefault(("mixed", ""), Stream(total, self.seed, "mixed"))
+        rows = stream.batch(number, min(size, total))
+        parts: tuple[tuple[Part, Tensor], ...] = (
+            ("retain", rows[rows < kept]), ("forget", rows[rows >= kept] - kept),
+        )  # fmt: skip
+        return [self.rows(part, own, number, "mixed") for part, own in parts if len(own)]
 
     def once(self, part: Part, size: int, limit: int | None = None) -> Iterator[Batch]:
         """All rows of a record set in order, or a random sample of ``limit`` rows, in batches."""
@@ -99,20 +118,48 @@ class Task:
         if limit is not None and limit < len(rows):
             rows = shuffled(len(rows), self.seed, part, "sample")[:limit].sort().values
         for number, chunk in enumerate(rows.split(size)):
-            yield self._take(part, chunk, stream_seed(self.seed, part, "once", number))
+            yield self._take(part, chunk, stream_seed(self.seed, part, "once", number), number)
 
-    def show(self, rows: Batch, model: nn.Module | None = None) -> Tensor:
+    def rows(self, part: Part, positions: Tensor, number: int = 0, purpose: str = "") -> Batch:
+        """Rows of a record set by position; random transforms draw from the other arguments."""
+        return self._take(part, positions, stream_seed(self.seed, part, purpose, number), number)
+
+    def show(
+        self, rows: Batch, model: nn.Module | None = None, *, as_evaluated: bool = False
+    ) -> Tensor:
         """Outputs of the model in training mode, with gradient; counted as trained rows.
 
-        Batch-norm learns its statistics from retain rows alone, and from no single row.
+        Batch-norm learns its statistics from retain rows alone, and from no single row; that of
+        frozen layers learns nothing. Show the retain rows of a step first: statistics that move
+        between the forward of other rows and the backward would spoil their gradient. With
+        ``as_evaluated`` the model is in eval mode: no dropout, and no statistics are learned.
         """
         own = self.model if model is None else model
         self.cost["rows_backward"] += len(rows)
-        own.train()
-        if rows.part != "retain" or len(rows) < 2:
-            for norm in self._norms:
-                norm.eval()
+        own.train(not as_evaluated)
+        learns = rows.part == "retain" and len(rows) > 1
+        for norm in self._frozen_norms if learns else self._norms:
+            norm.eval()
         return forward(own, rows.inputs)
+
+    def freeze(self, but: Iterable[nn.Module]) -> None:
+        """Let no weight and no batch-norm statistic change outside these modules.
+
+        Frozen weights are to be in no optimizer, where weight decay and momentum would move them:
+        build it afterwards. The engine restores ``requires_grad`` at the end.
+        """
+        inside = {module for one in but for module in one.modules()}
+        free = {id(weight) for one in inside for weight in one.parameters(recurse=False)}
+        for weight in self.model.parameters():
+            if id(weight) not in free:
+                weight.requires_grad_(False)
+        self._frozen_norms = [norm for norm in self._norms if norm not in inside]
+
+    def thaw(self) -> None:
+        """Undo :meth:`freeze`."""
+        self._frozen_norms = []
+        for weight, flag in self._flags:
+            weight.requires_grad_(flag)
 
     @torch.no_grad()
     def look(self, rows: Batch, model: nn.Module) -> Tensor:
@@ -133,9 +180,9 @@ class Task:
         assert records is not None  # checked before the run: Method.needs
         return records
 
-    def _take(self, part: Part, rows: Tensor, seed: int) -> Batch:
+    def _take(self, part: Part, rows: Tensor, seed: int, number: int) -> Batch:
         inputs, targets = self._records(part).take(rows, seed)
-        return Batch(part, to_device(inputs, self.device), targets.to(self.device), rows)
+        return Batch(part, to_device(inputs, self.device), targets.to(self.device), rows, number)
 
 
 class Sweep:

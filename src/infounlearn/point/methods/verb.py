@@ -119,7 +119,7 @@ def unlearn_by(
         stopped = run(job)
     # Looks show a run and change nothing, but for a method that chooses among its states.
     looks = evaluator.rows + job.looked
-    counted = looks if job.training.shortfall is not None else 0
+    counted = looks if job.training.rewind is not None else 0
     summary = RunSummary(
         method=repr(method),
         settings=settings,
