@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.resources import files
@@ -29,9 +29,9 @@ _SHOWN = 5
 
 
 @cache
-def schema() -> dict[str, Any]:
+def schema(file: str = "record.schema.json") -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of ``record.json``, as shipped in the package."""
-    text = files("infounlearn.report").joinpath("record.schema.json").read_text(encoding="utf-8")
+    text = files("infounlearn.report").joinpath(file).read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -55,28 +55,43 @@ def encode(record: Record) -> dict[str, Any]:
     """
     problems = Problems("write_report")
     _check_curves(record, problems)
+    document = seal(record, problems, format_name=FORMAT, version=SCHEMA_VERSION)
+    validate(document, where="write_report")
+    return document
+
+
+def seal(value: Any, problems: Problems, *, format_name: str, version: int) -> dict[str, Any]:
+    """The dataclass ``value`` as a JSON document with its origin and its hash, not yet validated.
+
+    Raises:
+        InputError: ``problems`` holds some, or a value has no place in JSON.
+    """
     plain = _Plain(problems)
     body = {
-        field.name: plain(getattr(record, field.name), "/" + field.name) for field in fields(record)
+        field.name: plain(getattr(value, field.name), "/" + field.name) for field in fields(value)
     }
     problems.raise_if_any()
     document = {
-        "format": FORMAT,
-        "schema_version": SCHEMA_VERSION,
+        "format": format_name,
+        "schema_version": version,
         "written_by": f"infounlearn {__version__}",
         **body,
         "restore": {"lists": plain.lists, "nonfinite": plain.nonfinite},
     }
     document["content_sha256"] = content_hash(document)
-    validate(document, where="write_report")
     return document
+
+
+def unseal(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The parts called ``names`` of a valid document, tuples and infinities restored."""
+    restore = document["restore"]
+    thaw = _Thaw(frozenset(restore["lists"]), restore["nonfinite"])
+    return {name: thaw(document[name], "/" + name) for name in names}
 
 
 def decode(document: Mapping[str, Any]) -> Record:
     """The record that a valid ``document`` (see :func:`validate`) was made of."""
-    restore = document["restore"]
-    thaw = _Thaw(frozenset(restore["lists"]), restore["nonfinite"])
-    body = {field.name: thaw(document[field.name], "/" + field.name) for field in fields(Record)}
+    body = unseal(document, [field.name for field in fields(Record)])
     audit = body["audit"]
     return Record(
         title=body["title"],
@@ -93,14 +108,15 @@ def decode(document: Mapping[str, Any]) -> Record:
     )
 
 
-def validate(document: object, *, where: str) -> None:
-    """Raise one ``InputError`` listing where ``document`` departs from the schema."""
+def validate(document: object, *, where: str, file: str = "record.schema.json") -> None:
+    """Raise one ``InputError`` listing where ``document`` departs from the schema in ``file``."""
     from jsonschema import Draft202012Validator
 
-    errors = sorted(Draft202012Validator(schema()).iter_errors(document), key=lambda e: e.json_path)
+    validator = Draft202012Validator(schema(file))
+    errors = sorted(validator.iter_errors(document), key=lambda e: e.json_path)
     problems = Problems(where)
     for error in errors[:_SHOWN]:
-        problems.add(f"{error.json_path}: {error.message[:200]}", fix="see record.schema.json")
+        problems.add(f"{error.json_path}: {error.message[:200]}", fix=f"see {file}")
     if len(errors) > _SHOWN:
         problems.add(
             f"{len(errors) - _SHOWN} more of the same kind", fix="repair those above first"

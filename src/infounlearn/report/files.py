@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +17,6 @@ from infounlearn.report import codec
 
 NAMES = {"record": "record.json", "html": "report.html", "card": "card.md"}
 _MARKS = {
-    "record": f'"{codec.FORMAT}"',
     "html": 'content="infounlearn ',
     "card": "infounlearn-card",
 }
@@ -47,11 +46,25 @@ def write_report(
         InputError: the folder cannot be written, a file there is not ours, a format is unknown,
             or the record holds what JSON cannot.
     """
+    return write_files(lambda: _renderers(record, codec.encode(record)), out_dir, formats=formats)
+
+
+def write_files(
+    prepare: Callable[[], Mapping[str, Callable[[], str]]],
+    out_dir: str | os.PathLike[str],
+    *,
+    formats: Sequence[str],
+    format_name: str = codec.FORMAT,
+) -> Path:
+    """Write what the renderers that ``prepare`` returns make, all or none (:func:`write_report`).
+
+    ``prepare`` is called once the folder is known to take files; ``format_name`` is that of the
+    earlier ``record.json`` that may be replaced.
+    """
     folder = Path(out_dir)
-    _check(folder, formats)
+    _check(folder, formats, format_name)
     with _workplace(folder) as work:
-        document = codec.encode(record)
-        renderers = _renderers(record, document)
+        renderers = prepare()
         for name in formats:
             _write(work / NAMES[name], renderers[name]())
         _put_in_place(work, folder, [NAMES[name] for name in formats])
@@ -59,7 +72,10 @@ def write_report(
 
 
 def check_folder(
-    out_dir: str | os.PathLike[str], *, formats: Sequence[str] = ("record", "html", "card")
+    out_dir: str | os.PathLike[str],
+    *,
+    formats: Sequence[str] = ("record", "html", "card"),
+    format_name: str = codec.FORMAT,
 ) -> None:
     """Try whether :func:`write_report` may write into ``out_dir``; leaves no trace.
 
@@ -69,7 +85,7 @@ def check_folder(
         InputError: as :func:`write_report` would raise.
     """
     folder = Path(out_dir)
-    _check(folder, formats)
+    _check(folder, formats, format_name)
     with _workplace(folder):
         pass
 
@@ -80,6 +96,20 @@ def read_record(path: str | os.PathLike[str]) -> Record:
     Raises:
         InputError: no such file, not JSON, not a record, of another schema version, or changed
             after it was written.
+    """
+    document = read_document(path, format_name=codec.FORMAT, version=codec.SCHEMA_VERSION)
+    codec.validate(document, where=f"read_record, {path}")
+    codec.check_hash(document, where=f"read_record, {path}")
+    return codec.decode(document)
+
+
+def read_document(
+    path: str | os.PathLike[str], *, format_name: str, version: int
+) -> dict[str, Any]:
+    """The JSON of ``path``, a ``record.json`` or its folder; of this format, not yet validated.
+
+    Raises:
+        InputError: no such file, not JSON, of another format or schema version.
     """
     file = Path(path)
     file = file / NAMES["record"] if file.is_dir() else file
@@ -93,20 +123,18 @@ def read_record(path: str | os.PathLike[str]) -> Record:
         raise InputError(
             f"read_record: {file} is not JSON ({error}): pass a record.json that write_report made"
         ) from error
-    if not isinstance(document, dict) or document.get("format") != codec.FORMAT:
+    if not isinstance(document, dict) or document.get("format") != format_name:
         raise InputError(
-            f"read_record: {file} is not an infounlearn record: pass a record.json that "
-            "write_report made"
+            f"read_record: {file} is not an {format_name.replace('-', ' ')}: pass a record.json "
+            "that write_report made"
         )
-    if document.get("schema_version") != codec.SCHEMA_VERSION:
+    if document.get("schema_version") != version:
         raise InputError(
             f"read_record: {file} has schema version {document.get('schema_version')!r}, this "
-            f"package reads {codec.SCHEMA_VERSION}: read it with the version that wrote it "
+            f"package reads {version}: read it with the version that wrote it "
             f"({document.get('written_by', 'unknown')})"
         )
-    codec.validate(document, where=f"read_record, {file}")
-    codec.check_hash(document, where=f"read_record, {file}")
-    return codec.decode(document)
+    return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -129,7 +157,8 @@ def _renderers(record: Record, document: dict[str, Any]) -> dict[str, Callable[[
     }
 
 
-def _check(folder: Path, formats: Sequence[str]) -> None:
+def _check(folder: Path, formats: Sequence[str], format_name: str) -> None:
+    marks = {"record": f'"{format_name}"', **_MARKS}
     problems = Problems("write_report")
     problems.require(len(formats) > 0, "formats is empty", fix=f"name some of {', '.join(NAMES)}")
     for name in formats:
@@ -137,7 +166,7 @@ def _check(folder: Path, formats: Sequence[str]) -> None:
             name in NAMES, f"format {name!r} is unknown", fix=f"use some of {', '.join(NAMES)}"
         )
         target = folder / NAMES[name] if known else None
-        if target is not None and os.path.lexists(target) and not _ours(target, _MARKS[name]):
+        if target is not None and os.path.lexists(target) and not _ours(target, marks[name]):
             problems.add(
                 f"{target} exists and is not ours",
                 fix="choose another out_dir, or move that file away",
