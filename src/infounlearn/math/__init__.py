@@ -21,6 +21,7 @@ __all__ = [
     "EnsembleDistance",
     "Equivalents",
     "ExactCoupling",
+    "ForgettingQuality",
     "GapInterval",
     "GaussianBarycenter",
     "GaussianResidual",
@@ -51,6 +52,9 @@ __all__ = [
     "bures2",
     "capacity_bound",
     "certify_information",
+    "challenge_epsilon",
+    "challenge_final_score",
+    "challenge_points",
     "change_of_prior",
     "clopper_pearson",
     "confidence",
@@ -78,6 +82,7 @@ __all__ = [
     "forget_accuracy_bound",
     "forget_anchor_bound",
     "forget_retain_bound",
+    "forgetting_quality",
     "frontier_area",
     "gaussian_barycenter",
     "gaussian_residual",
@@ -131,6 +136,13 @@ if TYPE_CHECKING:
         Equivalents,
         InformationCertificate,
         certify_information,
+    )
+    from infounlearn.math.challenge_score import (
+        ForgettingQuality,
+        challenge_epsilon,
+        challenge_final_score,
+        challenge_points,
+        forgetting_quality,
     )
     from infounlearn.math.common_support import CommonSupport
     from infounlearn.math.common_support_exact import ExactCoupling, exact_coupling, exact_target

@@ -18,6 +18,13 @@ ROOM: dict[str, tuple[str, ...]] = {
         "InformationCertificate",
         "certify_information",
     ),
+    "challenge_score": (
+        "ForgettingQuality",
+        "challenge_epsilon",
+        "challenge_final_score",
+        "challenge_points",
+        "forgetting_quality",
+    ),
     "common_support": ("CommonSupport",),
     "common_support_exact": (
         "ExactCoupling",

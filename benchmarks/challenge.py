@@ -1,0 +1,88 @@
+"""Challenge epsilon from sorted values against the grid search of the published procedure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.timing import Line, interleave, lines_of
+from infounlearn.math import challenge_epsilon
+
+TARGET = 100.0
+DELTA, PER_UNIT, BUFFER = 1e-5, 100, 2.0
+
+
+def run(*, rounds: int, tiny: bool) -> list[Line]:
+    """A few records at each number of models, both sides checked to agree."""
+    lines = []
+    for models in (8,) if tiny else (8, 64, 512):
+        rng = np.random.default_rng(models)
+        records = 2 if models > 64 else 4
+        unlearned = rng.normal(5.5, 1, (models, records))
+        retrained = rng.normal(5, 1, (models, records))
+        slow = published_epsilon(unlearned, retrained)
+        if not np.allclose(slow, challenge_epsilon(unlearned, retrained), atol=1e-9):
+            raise RuntimeError("the two ways disagree: this is no comparison")
+        timing = interleave(
+            {
+                "published grid search": lambda u=unlearned, r=retrained: published_epsilon(u, r),
+                "challenge_epsilon": lambda u=unlearned, r=retrained: challenge_epsilon(u, r),
+            },
+            rounds=rounds,
+        )
+        prefix = f"{models} models, {records} records: "
+        target = None if tiny else TARGET
+        lines += lines_of(timing, "challenge", prefix, target=target, is_speedup=True)
+    return lines
+
+
+def published_epsilon(unlearned: np.ndarray, retrained: np.ndarray) -> np.ndarray:
+    """ε of each record by comparing every score with every threshold, from the description.
+
+    Rates are float64 throughout. Rule 1: 100 thresholds per unit from the least to the largest
+    score. Rule 2: right ends r, 100 per unit, from b - 2 to b + 2, and for each 400 left ends from
+    r - w - 2 to r - w + 2.
+    """
+    columns = zip(unlearned.T, retrained.T, strict=True)
+    return np.array([_one_record(one, two) for one, two in columns])
+
+
+def _one_record(unlearned: np.ndarray, retrained: np.ndarray) -> float:
+    positive, negative = unlearned, retrained
+    if np.median(retrained) > np.median(unlearned):
+        positive, negative = retrained, unlearned
+    spreads = np.ptp(positive), np.ptp(negative)
+    if min(spreads) < 0.01 * max(spreads):
+        return 50.0
+    least, largest = min(positive.min(), negative.min()), max(positive.max(), negative.max())
+    found = []
+    t = np.linspace(least, largest, int(np.ceil((largest - least) * PER_UNIT)))
+    found.append(_best((positive[:, None] >= t).mean(0), (negative[:, None] >= t).mean(0)))
+    if spreads[0] >= spreads[1]:
+        positive, negative = negative, positive
+    width = positive.max() - positive.min()
+    ends = positive.min() + width - BUFFER, positive.max() + BUFFER
+    right = np.linspace(*ends, int(np.ceil((ends[1] - ends[0]) * PER_UNIT)))
+    each = int(np.ceil(2 * BUFFER * PER_UNIT))
+    left = np.concatenate(
+        [np.linspace(r - width - BUFFER, r - width + BUFFER, each) for r in right]
+    )
+    right = np.repeat(right, each)
+
+    def inside(pool: np.ndarray) -> np.ndarray:
+        return ((left <= pool[:, None]) & (pool[:, None] <= right)).mean(0)
+
+    found.append(_best(inside(positive), inside(negative)))
+    return float(np.clip(max(found), 0, 50))
+
+
+def _best(tpr: np.ndarray, fpr: np.ndarray) -> float:
+    fnr = 1 - tpr
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = (
+            np.log(1 - DELTA - fpr) - np.log(fnr),
+            np.log(1 - DELTA - fnr) - np.log(fpr),
+        )
+    epsilon = np.fmax(*ends)
+    epsilon[(fnr == 0) ^ (fpr == 0)] = -np.inf
+    epsilon[(fnr == 0) & (fpr == 0)] = np.inf
+    return float(np.nanmax(epsilon, initial=-np.inf))
