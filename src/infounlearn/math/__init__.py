@@ -29,6 +29,7 @@ __all__ = [
     "GroupThresholds",
     "Groups",
     "InformationCertificate",
+    "KlOfMargins",
     "KolmogorovBarycenter",
     "LineBarycenter",
     "LinearizedInformation",
@@ -92,6 +93,7 @@ __all__ = [
     "information_null",
     "jensen_shannon",
     "kl",
+    "kl_of_margins",
     "ks_distance",
     "ks_interval",
     "largest_information",
@@ -206,6 +208,7 @@ if TYPE_CHECKING:
         mutual_information,
     )
     from infounlearn.math.keyed_noise import row_noise
+    from infounlearn.math.klom import KlOfMargins, kl_of_margins
     from infounlearn.math.kolmogorov_barycenter import KolmogorovBarycenter
     from infounlearn.math.linear_residual import GaussianResidual, gaussian_residual
     from infounlearn.math.moments import GroupMoments

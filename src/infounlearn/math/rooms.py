@@ -110,6 +110,10 @@ ROOM: dict[str, tuple[str, ...]] = {
         "mutual_information",
     ),
     "keyed_noise": ("row_noise",),
+    "klom": (
+        "KlOfMargins",
+        "kl_of_margins",
+    ),
     "kolmogorov_barycenter": ("KolmogorovBarycenter",),
     "linear_residual": (
         "GaussianResidual",
