@@ -29,6 +29,7 @@ __all__ = [
     "GroupThresholds",
     "Groups",
     "InformationCertificate",
+    "InterclassConfusion",
     "KlOfMargins",
     "KolmogorovBarycenter",
     "LineBarycenter",
@@ -36,8 +37,12 @@ __all__ = [
     "OperatingPoint",
     "PairedDifference",
     "ParityCurve",
+    "Performance",
     "PooledLaws",
     "Pools",
+    "RankedMethod",
+    "SeedDifference",
+    "SeedScore",
     "SharedKernel",
     "anchor_bound",
     "attack_accuracy",
@@ -46,6 +51,7 @@ __all__ = [
     "auc_bound",
     "auc_from_total_variation",
     "auc_interval",
+    "average_gap",
     "best_utility",
     "bin_width",
     "binary_information",
@@ -91,6 +97,7 @@ __all__ = [
     "hsic_unbiased",
     "information_from_log_laws",
     "information_null",
+    "interclass_confusion",
     "jensen_shannon",
     "kl",
     "kl_of_margins",
@@ -103,15 +110,18 @@ __all__ = [
     "marginal_information",
     "mean_interval",
     "median_bandwidth",
+    "modified_entropy",
     "mutual_information",
     "necessity_bound",
     "paired_difference",
+    "paired_over_seeds",
     "permutation_null",
     "plan_decisions",
     "pooled_marginal_information",
     "pooled_mutual_information",
     "quantile_match",
     "quantile_targets",
+    "rank_methods",
     "residual",
     "roc_curve",
     "row_noise",
@@ -123,6 +133,8 @@ __all__ = [
     "squared_error",
     "total_variation",
     "total_variation_rows",
+    "tow",
+    "tow_mia",
     "tpr_at_fpr",
     "tpr_at_fpr_bound",
     "unbiased_information",
@@ -150,6 +162,7 @@ if TYPE_CHECKING:
     from infounlearn.math.common_support_exact import ExactCoupling, exact_coupling, exact_target
     from infounlearn.math.common_support_fit import fit_common_support
     from infounlearn.math.conditional_line import ConditionalLine, fit_conditional_line
+    from infounlearn.math.confusion import InterclassConfusion, interclass_confusion
     from infounlearn.math.conversions import (
         anchor_bound,
         attack_accuracy,
@@ -211,7 +224,14 @@ if TYPE_CHECKING:
     from infounlearn.math.klom import KlOfMargins, kl_of_margins
     from infounlearn.math.kolmogorov_barycenter import KolmogorovBarycenter
     from infounlearn.math.linear_residual import GaussianResidual, gaussian_residual
+    from infounlearn.math.modified_entropy import modified_entropy
     from infounlearn.math.moments import GroupMoments
+    from infounlearn.math.paired import (
+        RankedMethod,
+        SeedDifference,
+        paired_over_seeds,
+        rank_methods,
+    )
     from infounlearn.math.parity import (
         decision_rates,
         demographic_parity_difference,
@@ -246,6 +266,7 @@ if TYPE_CHECKING:
     from infounlearn.math.surrogates import LinearizedInformation, unbiased_information
     from infounlearn.math.tables import Groups, Pools
     from infounlearn.math.transport import quantile_match, quantile_targets, wasserstein_1d
+    from infounlearn.math.tug_of_war import Performance, SeedScore, average_gap, tow, tow_mia
 
 
 def __getattr__(name: str) -> object:

@@ -36,6 +36,10 @@ ROOM: dict[str, tuple[str, ...]] = {
         "ConditionalLine",
         "fit_conditional_line",
     ),
+    "confusion": (
+        "InterclassConfusion",
+        "interclass_confusion",
+    ),
     "conversions": (
         "anchor_bound",
         "attack_accuracy",
@@ -119,7 +123,14 @@ ROOM: dict[str, tuple[str, ...]] = {
         "GaussianResidual",
         "gaussian_residual",
     ),
+    "modified_entropy": ("modified_entropy",),
     "moments": ("GroupMoments",),
+    "paired": (
+        "RankedMethod",
+        "SeedDifference",
+        "paired_over_seeds",
+        "rank_methods",
+    ),
     "parity": (
         "decision_rates",
         "demographic_parity_difference",
@@ -166,5 +177,12 @@ ROOM: dict[str, tuple[str, ...]] = {
         "quantile_match",
         "quantile_targets",
         "wasserstein_1d",
+    ),
+    "tug_of_war": (
+        "Performance",
+        "SeedScore",
+        "average_gap",
+        "tow",
+        "tow_mia",
     ),
 }
