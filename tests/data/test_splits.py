@@ -98,6 +98,18 @@ def test_a_share_of_all_rows_is_uniform_over_rows() -> None:
     assert stats.chisquare(counts.numpy()).pvalue > 1e-4
 
 
+def test_a_number_of_rows_is_the_share_that_gives_it() -> None:
+    targets = torch.arange(50) % 3
+    share = choose_forget(targets, forget_random=0.14, seed=4)
+    assert torch.equal(choose_forget(targets, forget_count=7, seed=4), share)
+    assert torch.equal(choose_forget(targets[:, None] / 2, forget_count=7, seed=4), share)
+
+
+def test_a_regression_has_no_classes() -> None:
+    with pytest.raises(InputError, match="a regression has no classes"):
+        choose_forget(torch.rand(9, 1), forget_class=0)
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
@@ -109,6 +121,10 @@ def test_a_share_of_all_rows_is_uniform_over_rows() -> None:
         ({"forget_random": 1.0}, "forget_random is 1.0"),
         ({"forget_random": 0.5, "forget_fraction": 0.5}, "share of forget_class"),
         ({"forget_random": 0.01}, "0 of 10 rows"),
+        ({"forget_random": 0.1, "forget_count": 1}, "exactly one"),
+        ({"forget_count": 0}, "0 of 10 rows"),
+        ({"forget_count": 10}, "10 of 10 rows"),
+        ({"forget_count": 2, "forget_fraction": 0.5}, "share of forget_class"),
     ],
 )
 def test_choose_forget_refuses(request_: dict[str, float], message: str) -> None:

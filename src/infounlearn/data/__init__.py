@@ -17,6 +17,8 @@ _HOME = {
     "split_digits": "digits",
     "load_mnist": "mnist",
     "split_mnist": "mnist",
+    "load_cifar10_subset": "cifar10",
+    "split_cifar10_subset": "cifar10",
     "load_adult": "adult",
     "load_communities": "communities",
     "load_compas": "compas",
@@ -28,6 +30,7 @@ _HOME = {
     "TableForm": "table_writer",
     "TableScan": "table_files",
     "TableWriter": "table_writer",
+    "split_table": "table_parts",
     "scan_table": "table_files",
     "stratified_folds": "folds",
     "choose_forget": "splits",
@@ -51,6 +54,7 @@ __all__ = [*sorted(_HOME)]
 
 if TYPE_CHECKING:
     from infounlearn.data.adult import load_adult
+    from infounlearn.data.cifar10 import load_cifar10_subset, split_cifar10_subset
     from infounlearn.data.communities import load_communities
     from infounlearn.data.compas import load_compas
     from infounlearn.data.diabetes import load_diabetes
@@ -70,6 +74,7 @@ if TYPE_CHECKING:
     )
     from infounlearn.data.table_columns import TableColumn
     from infounlearn.data.table_files import TableScan, scan_table
+    from infounlearn.data.table_parts import split_table
     from infounlearn.data.table_writer import TableForm, TableWriter
     from infounlearn.data.tabular import TableData
     from infounlearn.data.toy import (

@@ -110,48 +110,57 @@ def choose_forget(
     forget_class: int | None = None,
     forget_fraction: float = 1.0,
     forget_random: float | None = None,
+    forget_count: int | None = None,
     seed: int = 0,
 ) -> Tensor:
-    """Positions of the rows to forget: a share of one class, or a share of all rows.
+    """Positions of the rows to forget: a share of one class, or a share or number of all rows.
 
     Args:
-        targets: (n,) integer labels.
+        targets: (n,) integer labels, or the (n, d) targets of a regression, which has no classes.
         forget_class: the class of which ``forget_fraction`` is forgotten.
         forget_fraction: in (0, 1]; only with ``forget_class``.
         forget_random: in (0, 1): this share of all rows, whatever their class.
+        forget_count: this number of all rows, whatever their class.
         seed: of the choice.
 
     Returns:
-        Ascending int64 positions; round(share · rows) of them.
+        Ascending int64 positions; ``forget_count`` or round(share · rows) of them.
 
     Raises:
-        InputError: not exactly one of ``forget_class`` and ``forget_random``, a share out of
-            range, an unknown class, or nothing or everything chosen.
+        InputError: not exactly one of ``forget_class``, ``forget_random`` and ``forget_count``, a
+            share out of range, an unknown class, or nothing or everything chosen.
     """
     problems = Problems("choose_forget")
+    ways = (forget_class, forget_random, forget_count)
     problems.require(
-        (forget_class is None) != (forget_random is None),
-        f"forget_class is {forget_class} and forget_random is {forget_random}",
-        fix="pass exactly one of the two",
+        sum(way is not None for way in ways) == 1,
+        f"forget_class is {forget_class}, forget_random {forget_random}, "
+        f"forget_count {forget_count}",
+        fix="pass exactly one of them",
     )
     problems.require(
         0 < forget_fraction <= 1,
         f"forget_fraction is {forget_fraction}",
         fix="pass a share of the class, in (0, 1]",
     )
-    if forget_random is not None:
-        problems.require(
-            0 < forget_random < 1,
-            f"forget_random is {forget_random}",
-            fix="pass a share of all rows, in (0, 1)",
-        )
-        problems.require(
-            forget_fraction == 1 or forget_class is not None,
-            "forget_fraction is given with forget_random",
-            fix="it is a share of forget_class; leave it out",
-        )
+    problems.require(
+        forget_random is None or 0 < forget_random < 1,
+        f"forget_random is {forget_random}",
+        fix="pass a share of all rows, in (0, 1)",
+    )
+    problems.require(
+        forget_fraction == 1 or forget_class is not None,
+        "forget_fraction is given without forget_class",
+        fix="it is a share of forget_class; leave it out",
+    )
     candidates = torch.arange(len(targets))
-    if forget_class is not None:
+    if forget_class is not None and targets.ndim > 1:
+        problems.add(
+            f"forget_class is {forget_class}, and targets have shape {tuple(targets.shape)}",
+            why="a regression has no classes",
+            fix="pass forget_random or forget_count",
+        )
+    elif forget_class is not None:
         candidates = torch.nonzero(targets == forget_class).flatten()
         known = sorted({int(label) for label in torch.unique(targets)})
         problems.require(
@@ -161,11 +170,11 @@ def choose_forget(
         )
     problems.raise_if_any()
     share = forget_fraction if forget_random is None else forget_random
-    count = round(share * len(candidates))
+    count = round(share * len(candidates)) if forget_count is None else forget_count
     problems.require(
         0 < count < len(targets),
         f"{count} of {len(targets)} rows would be forgotten",
-        fix="choose a share that leaves something to forget and something to keep",
+        fix="leave something to forget and something to keep",
     )
     problems.raise_if_any()
     order = np.random.default_rng(seed).permutation(len(candidates))[:count]
