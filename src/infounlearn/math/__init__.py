@@ -32,6 +32,7 @@ __all__ = [
     "InterclassConfusion",
     "KlOfMargins",
     "KolmogorovBarycenter",
+    "LikelihoodAttack",
     "LineBarycenter",
     "LinearizedInformation",
     "OperatingPoint",
@@ -137,6 +138,7 @@ __all__ = [
     "tow_mia",
     "tpr_at_fpr",
     "tpr_at_fpr_bound",
+    "u_lira",
     "unbiased_information",
     "wasserstein_1d",
     "wasserstein_gap",
@@ -223,6 +225,7 @@ if TYPE_CHECKING:
     from infounlearn.math.keyed_noise import row_noise
     from infounlearn.math.klom import KlOfMargins, kl_of_margins
     from infounlearn.math.kolmogorov_barycenter import KolmogorovBarycenter
+    from infounlearn.math.likelihood_attack import LikelihoodAttack, u_lira
     from infounlearn.math.linear_residual import GaussianResidual, gaussian_residual
     from infounlearn.math.modified_entropy import modified_entropy
     from infounlearn.math.moments import GroupMoments

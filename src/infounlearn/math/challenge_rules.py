@@ -9,6 +9,7 @@ attack is written as one integer, ``tp (N_negative + 1) + fp``, and worth what a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -19,26 +20,31 @@ Thresholds = Literal["published", "exact", "every interval"]
 
 WINDOW = 2.0  # the published intervals end this far around the narrower pool
 PER_UNIT = 100  # published thresholds per unit of the score
+LEFT_ENDS = 400  # of an interval, for each of its right ends
 CELLS = 2**17  # entries of the largest array: 1 MB, which stays in a processor's cache
 
 
+@lru_cache(maxsize=8)
 def worth_table(n_positive: int, n_negative: int, delta: float) -> Floats:
-    """Epsilon of every attack, flat (tp, fp); -inf where exactly one rate is 0, inf at both 0.
+    """Epsilon of every attack, flat (tp, fp), read-only; -inf with exactly one rate 0, inf at both.
 
     An end of ε without a real logarithm (1 - δ - rate is not positive) does not count.
     """
-    fn = np.arange(n_positive, -1, -1)[:, None]
-    fp = np.arange(n_negative + 1)[None, :]
-    fnr, fpr = np.broadcast_arrays(fn / n_positive, fp / n_negative)
-    worth = np.full(fnr.shape, -np.inf)
+    fnr = np.arange(n_positive, -1, -1)[:, None] / n_positive
+    fpr = np.arange(n_negative + 1)[None, :] / n_negative
+    worth = np.full((n_positive + 1, n_negative + 1), -np.inf)
     for one, other in ((fpr, fnr), (fnr, fpr)):
-        room = 1 - delta - one
-        counts = (one > 0) & (other > 0) & (room > 0)
-        end = np.log(room, where=counts, out=np.zeros_like(worth))
-        end -= np.log(other, where=counts, out=np.zeros_like(worth))
-        worth = np.where(counts, np.maximum(worth, end), worth)
+        end = _log(1 - delta - one) - np.where(other > 0, _log(other), 0)
+        np.maximum(worth, end, out=worth)
+    worth[n_positive], worth[:, 0] = -np.inf, -np.inf
     worth[n_positive, 0] = np.inf
-    return worth.ravel()
+    flat: Floats = worth.ravel()
+    flat.flags.writeable = False
+    return flat
+
+
+def _log(values: Floats) -> Floats:
+    return np.log(values, where=values > 0, out=np.full_like(values, -np.inf))
 
 
 def strongest(unlearned: Floats, retrained: Floats, thresholds: Thresholds, delta: float) -> Floats:
@@ -119,14 +125,11 @@ def _within_window(
 def _on_grid(positive: Floats, negative: Floats, worth: Floats, thresholds: Thresholds) -> Floats:
     """Rule 2 at the intervals of the published grid, 400 left ends for each of 400 right ends.
 
-    The left ends l of a right end are equally spaced, so how many of them lie at or below a value
-    is a division; a cell of left ends counts where that number grows. With 400 right ends all share
-    one lattice of left ends, and of those in one cell the first and the last reach all others do.
+    The left ends of a right end are equally spaced, so how many of them lie at or below a value is
+    a division; a cell of left ends is reachable where that number grows.
     """
     best = np.empty(positive.shape[1])
     sorted_v, keys = _sorted(positive, negative)
-    number = int(np.ceil(2 * WINDOW * PER_UNIT))
-    step = 2 * WINDOW / (number - 1)
     low, high = positive.min(0), positive.max(0)
     for record, (v, key) in enumerate(zip(sorted_v, keys, strict=True)):
         width = high[record] - low[record]
@@ -134,19 +137,51 @@ def _on_grid(positive: Floats, negative: Floats, worth: Floats, thresholds: Thre
         # The ends are 4 apart, but rounding makes it 401 right ends now and then.
         right = np.linspace(*ends, int(np.ceil((ends[1] - ends[0]) * PER_UNIT)))
         j = np.searchsorted(v, right, "right")
-        if len(right) == number:
+        least = _nearest_left_ends(low[record], right, width)
+        attack = key[j] - key[np.searchsorted(v, least, "left")]
+        best[record] = worth.take(attack, mode="clip").max()
+        if len(right) == LEFT_ENDS:
+            # All share one lattice of left ends, and the first and the last right end of a cell
+            # reach between them what the others do.
             turns = j[1:] != j[:-1]
             rows = np.flatnonzero(np.append(turns, True) | np.append(True, turns))
             right, j = right[rows], j[rows]
-        upto = np.empty((len(right), len(v) + 1))
-        upto[:, 0] = -1
-        np.subtract((v + (width + WINDOW)) / step, right[:, None] / step, out=upto[:, 1:])
-        np.floor(upto, out=upto)
-        np.clip(upto, -1, number - 1, out=upto)
         attack = key[j][:, None] - key[:-1]
-        attack *= upto[:, 1:] > upto[:, :-1]
-        best[record] = worth.take(attack, mode="clip").max()
+        attack *= _reached(v, low[record], right, width)
+        best[record] = max(best[record], worth.take(attack, mode="clip").max())
     return best
+
+
+def _nearest_left_ends(least: float, right: Floats, width: float) -> Floats:
+    """Of each right end the left end nearest to the least positive score, rounded as published.
+
+    One left end falls on that score by construction, and rounding decides on which side of it.
+    """
+    first, last = right - width - WINDOW, right - width + WINDOW
+    step = (last - first) / (LEFT_ENDS - 1)
+    place = np.rint((least - first) / step).clip(0, LEFT_ENDS - 1)
+    return np.where(place == LEFT_ENDS - 1, last, place * step + first)
+
+
+def _reached(v: Floats, least: float, right: Floats, width: float) -> NDArray[np.bool_]:
+    """(right ends, m) whether a left end other than the one at ``least`` is in (v[c-1], v[c]]."""
+    step = 2 * WINDOW / (LEFT_ENDS - 1)
+    shift = right[:, None] / step
+
+    def upto(values: Floats, out: Floats | None = None, nudge: float = 0.0) -> Floats:
+        """Number of the last left end at or below each value."""
+        place = np.subtract((values + (width + WINDOW)) / step + nudge, shift, out=out)
+        np.floor(place, out=place)
+        return np.clip(place, -1, LEFT_ENDS - 1, out=place)
+
+    numbers = np.full((len(right), len(v) + 1), -1.0)
+    upto(v, out=numbers[:, 1:])
+    reached = numbers[:, 1:] > numbers[:, :-1]
+    first, after = np.searchsorted(v, least, "left"), np.searchsorted(v, least, "right")
+    reached[:, first] = upto(v[[first]], nudge=-1e-6)[:, 0] > numbers[:, first]
+    if after < len(v):
+        reached[:, after] = numbers[:, after + 1] > upto(v[[first]], nudge=1e-6)[:, 0]
+    return reached
 
 
 Rule = Callable[[Floats, Floats, Floats, Thresholds], Floats]

@@ -119,6 +119,10 @@ ROOM: dict[str, tuple[str, ...]] = {
         "kl_of_margins",
     ),
     "kolmogorov_barycenter": ("KolmogorovBarycenter",),
+    "likelihood_attack": (
+        "LikelihoodAttack",
+        "u_lira",
+    ),
     "linear_residual": (
         "GaussianResidual",
         "gaussian_residual",
