@@ -35,6 +35,7 @@ __all__ = [
     "LikelihoodAttack",
     "LineBarycenter",
     "LinearizedInformation",
+    "LogLikelihoods",
     "OperatingPoint",
     "PairedDifference",
     "ParityCurve",
@@ -42,6 +43,7 @@ __all__ = [
     "PooledLaws",
     "Pools",
     "RankedMethod",
+    "ReferenceAttack",
     "SeedDifference",
     "SeedScore",
     "SharedKernel",
@@ -123,7 +125,9 @@ __all__ = [
     "quantile_match",
     "quantile_targets",
     "rank_methods",
+    "relative_likelihood",
     "residual",
+    "rmia",
     "roc_curve",
     "row_noise",
     "score_gap_bound",
@@ -253,6 +257,12 @@ if TYPE_CHECKING:
         PooledLaws,
         pooled_marginal_information,
         pooled_mutual_information,
+    )
+    from infounlearn.math.reference_attack import (
+        LogLikelihoods,
+        ReferenceAttack,
+        relative_likelihood,
+        rmia,
     )
     from infounlearn.math.scores import (
         bin_width,

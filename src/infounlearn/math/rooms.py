@@ -154,6 +154,12 @@ ROOM: dict[str, tuple[str, ...]] = {
         "pooled_marginal_information",
         "pooled_mutual_information",
     ),
+    "reference_attack": (
+        "LogLikelihoods",
+        "ReferenceAttack",
+        "relative_likelihood",
+        "rmia",
+    ),
     "scores": (
         "bin_width",
         "confidence",
