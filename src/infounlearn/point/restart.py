@@ -93,11 +93,12 @@ def fresh_network(
         return None
     trained = dict(model.named_parameters())
     # Frozen weights are not restarted. Biases of zero and norm weights of one are often equal
-    # before and after training for good reason: they were never moved. A matrix that stays is not.
+    # before and after training for good reason: they were never moved. Other values that stay are
+    # not.
     untouched = [
         name
         for name, weight in network.named_parameters()
-        if weight.ndim > 1
+        if (weight.ndim > 1 or not ((weight == 0) | (weight == 1)).all())
         and trained[name].requires_grad
         and torch.equal(weight.to(trained[name]), trained[name])
     ]

@@ -33,8 +33,3 @@ def renew(model: nn.Module, fresh: nn.Module, modules: Iterable[nn.Module] | Non
             for key, value in own:
                 if value.requires_grad or not isinstance(value, nn.Parameter):
                     value.copy_(values[key])
-
-
-def frozen_names(model: nn.Module) -> list[str]:
-    """Weights that the caller has frozen."""
-    return [name for name, weight in model.named_parameters() if not weight.requires_grad]

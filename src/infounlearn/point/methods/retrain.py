@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
+
+import torch
 
 from infounlearn.errors import Problems
 from infounlearn.point.methods.base import (
@@ -19,7 +22,7 @@ from infounlearn.point.methods.base import (
     fractions,
     rows_of,
 )
-from infounlearn.point.methods.renew import frozen_names, renew
+from infounlearn.point.methods.renew import renew
 from infounlearn.point.methods.task import Sweep, Task
 
 
@@ -66,15 +69,32 @@ class Retrain:
         """See :class:`Method`."""
         assert task.fresh is not None  # Method.needs
         renew(task.model, task.fresh)
-        frozen = frozen_names(task.model)
         optimizer = build_optimizer(self.optimizer, task.model, self.lr, self.weight_decay)
         retain = Sweep(
             task, "retain", self.batch_size, lambda rows: task.mean_loss(rows, task.show(rows))
         )
         passes = [retain.next(share) for share in fractions(self.epochs)]
-        remark = f"{len(frozen)} frozen weights were not trained anew, among them {frozen[:3]}"
-        return Training(passes, optimizer, remarks=(remark,) if frozen else ())
+        return Training(passes, optimizer, remarks=tuple(leftovers(task)))
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`."""
         return 3 * sum(rows_of(sizes.retain, self.batch_size, f) for f in fractions(self.epochs))
+
+
+def leftovers(task: Task) -> Iterator[str]:
+    """What a freshly initialised model still has of the given one."""
+    frozen = [name for name, one in task.model.named_parameters() if not one.requires_grad]
+    if frozen:
+        yield f"{len(frozen)} frozen weights stay as given, among them {frozen[:3]}"
+    given = dict(task.original.named_buffers())
+    # Counters and statistics of no row are constants; a table of positions is not, nor is what a
+    # module of one's own has learned.
+    kept = [
+        name
+        for name, one in task.model.named_buffers()
+        if one.dtype.is_floating_point
+        and torch.equal(one, given[name])
+        and one.unique().numel() > 1
+    ]
+    if kept:
+        yield f"buffers {kept[:3]} are as given: if training changes them, pass fresh"
