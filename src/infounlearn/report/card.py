@@ -20,7 +20,8 @@ def escape_markdown(text: object) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The template environment: every word is to pass the filter ``md``."""
     # Autoescape would escape for HTML; here every word passes escape_markdown instead.
     made = Environment(
         loader=PackageLoader("infounlearn.report", "templates"),
@@ -38,7 +39,7 @@ def _environment() -> Environment:
 def render_card(record: Record, digest: str) -> str:
     """The card of ``record``; ``digest`` is the content hash of its ``record.json``."""
     return (
-        _environment()
+        environment()
         .get_template("card.md.jinja")
         .render(
             record=record,

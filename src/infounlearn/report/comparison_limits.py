@@ -1,0 +1,81 @@
+"""What a comparison does not show: sentences that follow from how it was made."""
+
+from __future__ import annotations
+
+from infounlearn.report.comparison_ranking import Results
+from infounlearn.report.comparison_statements import names, percent
+
+
+def limits(results: Results) -> tuple[str, ...]:
+    """Limits derived from the comparison, then its cases' own, then those the runner wrote."""
+    comparison = results.comparison
+    said = [_references(results), _seeds(results), _selection(results)]
+    trials = sorted({entry.trials for entry in comparison.entries if entry.status == "ok"})
+    said.append(_tuning(results, trials))
+    unequal = [case.title for case in comparison.cases if not case.tuning_references]
+    if unequal:
+        said.append(
+            f"In {names(unequal)} no retrained networks were kept apart for tuning: either nothing "
+            "was tuned there, or the settings have seen the networks they are judged by."
+        )
+    said.append(
+        "A distance of 1 floor does not prove that a model is one of the retrained ones: it is an "
+        "average over records, and single records may still be told."
+    )
+    missing = sum(
+        results.entry(case.name, method.name, budget).status != "ok"
+        for case in comparison.cases
+        for method in comparison.methods
+        for budget in comparison.budgets
+    )
+    if missing:
+        said.append(
+            f"{missing} of {len(comparison.entries)} combinations of case, method and budget have "
+            "no result; in the median over cases each counts as farther than any."
+        )
+    for case in comparison.cases:
+        said += [f"{case.title}: {limit}" for limit in case.limits]
+    return (*said, *comparison.limits)
+
+
+def _references(results: Results) -> str:
+    cases = results.comparison.cases
+    counts = sorted({case.references for case in cases})
+    number = _span(counts)
+    return (
+        f"All distances of a case refer to the same {number} retrained networks: the intervals are "
+        "over the seeds of the methods and leave out what other retrained networks would change."
+    )
+
+
+def _seeds(results: Results) -> str:
+    counts = sorted({len(case.seeds) for case in results.comparison.cases})
+    level = percent(results.comparison.confidence)
+    if counts[-1] == 1:
+        return "One seed per case: nothing can be told from noise, and no interval is given."
+    return (
+        f"{_span(counts)} seeds per case; the {level} intervals are Student's, paired by seed, for "
+        "one pair of methods at a time: among many pairs some exclude 0 by chance."
+    )
+
+
+def _selection(results: Results) -> str:
+    return (
+        "The nearest method is chosen by the same runs that give its distance, which is therefore "
+        "a little too good; a difference within noise does not prove that two methods are equal."
+    )
+
+
+def _tuning(results: Results, trials: list[int]) -> str:
+    if not trials or trials[-1] == 0:
+        return "Nothing was tuned: every method ran with the settings named below."
+    return (
+        f"Settings were tuned with {_span(trials)} trials per method, case and budget, on "
+        "validation records and by retrained networks of other seeds than those that judge here. "
+        "In practice there is no retrained network to tune by: the tables show what a method can "
+        "do, not what it does untuned."
+    )
+
+
+def _span(counts: list[int]) -> str:
+    return str(counts[0]) if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"

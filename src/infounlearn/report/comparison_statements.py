@@ -1,0 +1,222 @@
+"""What a comparison says, in words: no sentence claims more than its paired intervals carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infounlearn.report import numbers
+from infounlearn.report.comparison import ComparedCase, ComparedMethod
+from infounlearn.report.comparison_ranking import Estimate, Results, Standing, paired
+
+MANY = 3
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The answer to one question, of one budget.
+
+    Attributes:
+        question: for example "At 5 % of the cost of retraining".
+        answer: in a few words: who is nearest, or "nothing separates".
+        text: by how much, in full sentences.
+        tone: "good" where ours is nearest or shares the first place, "warn" where a rival shares
+            or holds it narrowly, "bad" where a rival is nearer, "open" without any of ours.
+    """
+
+    question: str
+    answer: str
+    text: str
+    tone: str
+
+
+def statements(results: Results) -> tuple[Statement, ...]:
+    """One verdict per budget, smallest first: who is nearest to the retrained networks."""
+    return tuple(_verdict(results, budget) for budget in sorted(results.comparison.budgets))
+
+
+def _verdict(results: Results, budget: float) -> Statement:
+    question = f"At {percent(budget)} of the cost of retraining"
+    ranked = [one for one in results.overall(budget) if one.rank is not None]
+    if not ranked:
+        return Statement(
+            question,
+            "no result",
+            "No method gave a complete result in at least half of the cases.",
+            "open",
+        )
+    best, tied = ranked[0], [one for one in ranked[1:] if one.tied]
+    ours = [method for method in results.comparison.methods if method.ours]
+    sentences = [_first(results, ranked, tied), *(_of_ours(results, budget, m) for m in ours)]
+    first_are_ours = [one.method.ours for one in (best, *tied)]
+    if not ours:
+        tone = "open"
+    elif best.method.ours:
+        tone = "warn" if not all(first_are_ours) else "good"
+    else:
+        tone = "warn" if any(first_are_ours) else "bad"
+    answer = f"{best.method.title} is nearest" if not tied else "nothing separates the first"
+    if tied and len(tied) == len(ranked) - 1:
+        answer = "nothing separates the methods"
+    if len(ranked) == 1:
+        answer = f"only {best.method.title} has a result"
+    return Statement(question, answer, " ".join(filter(None, sentences)), tone)
+
+
+def _first(results: Results, ranked: Sequence[Standing], tied: Sequence[Standing]) -> str:
+    best = ranked[0]
+    over = _over(results)
+    own = f"{floors(best)} ({over})"
+    if len(ranked) == 1:
+        return f"{best.method.title} is {own} away; no other method gave a complete result."
+    runner = ranked[1]
+    if not tied:
+        return (
+            f"{best.method.title} is {own} away; {runner.method.title} follows with "
+            f"{floors(runner)}, {behind(runner, results)}."
+        )
+    others = names([one.method.title for one in tied])
+    by = (
+        f"{runner.method.title} is {behind(runner, results)}"
+        if runner.behind is not None and runner.behind.low is not None
+        else "with a single seed there is no interval, so that no difference can be told from noise"
+    )
+    return (
+        f"{best.method.title} has the smallest distance, {own}, but within the noise of the seeds "
+        f"{others} cannot be told from it: {by}."
+    )
+
+
+def _of_ours(results: Results, budget: float, method: ComparedMethod) -> str:
+    """Where ``method``, which is ours, stands against the best rival: over all, then by case."""
+    ranked = [one for one in results.overall(budget) if one.rank is not None]
+    own = next((one for one in ranked if one.method == method), None)
+    rivals = [one for one in ranked if not one.method.ours]
+    if own is None:
+        return f"{method.title} gave no complete result in at least half of the cases."
+    if not rivals:
+        return f"No rival of {method.title} gave a complete result."
+    text = ""
+    if own.rank != 1:
+        text = (
+            f"{method.title} is {ordinal(own.rank)} of {len(ranked)} with {floors(own)}"
+            f"{'' if own.behind is None else ', ' + behind(own, results)}. "
+        )
+    return text + _by_case(results, budget, method)
+
+
+def _by_case(results: Results, budget: float, method: ComparedMethod) -> str:
+    farther, missing, compared = [], [], 0
+    for case in results.comparison.cases:
+        found = rival_gap(results, case, budget, method)
+        if found is None:
+            missing.append(case.title)
+            continue
+        compared += 1
+        rival, gap = found
+        if gap.mean > (gap.error or 0.0):
+            by = f"{numbers.significant(gap.mean)} behind {rival.title}"
+            farther.append(f"{case.title} ({by})")
+    lost = f" It cannot be compared in {names(missing)}." if missing else ""
+    if not compared:
+        return lost.strip()
+    beyond = "by more than one paired standard error"
+    if not farther:
+        where = "In no case" if compared > 1 else "In the one case compared"
+        no = "" if compared > 1 else "not "
+        return f"{where} is {method.title} {no}farther than the best rival there {beyond}.{lost}"
+    return (
+        f"In {len(farther)} of {compared} cases {method.title} is farther than the best rival "
+        f"there {beyond}: {names(farther)}.{lost}"
+    )
+
+
+def rival_gap(
+    results: Results, case: ComparedCase, budget: float, method: ComparedMethod
+) -> tuple[ComparedMethod, Estimate] | None:
+    """The nearest rival on ``case`` and the paired difference of ``method`` to it.
+
+    None where the method or every rival lacks a complete result.
+    """
+    ranked = [one for one in results.standings(case, budget) if one.rank is not None]
+    own = next((one for one in ranked if one.method == method), None)
+    rival = next((one for one in ranked if not one.method.ours), None)
+    if own is None or rival is None:
+        return None
+    values = [
+        [results.worst(case.name, one.method.name, budget, seed) for seed in case.seeds]
+        for one in (own, rival)
+    ]
+    return rival.method, paired(values[0], values[1], results.comparison.confidence)
+
+
+def failures(results: Results) -> tuple[str, ...]:
+    """One sentence per method that lacks a result somewhere: where, and why."""
+    comparison = results.comparison
+    said = []
+    for method in comparison.methods:
+        found: dict[str, list[str]] = {}
+        for case in comparison.cases:
+            for budget in comparison.budgets:
+                entry = results.entry(case.name, method.name, budget)
+                seeds = len(case.seeds) - len(results.runs(case.name, method.name, budget))
+                place = f"{case.title} at {percent(budget)}"
+                if entry.status != "ok":
+                    needs = f"needs {entry.reason}"
+                    other = f"{entry.status} ({entry.reason})"
+                    what = needs if entry.status == "needs" else other
+                    found.setdefault(what, []).append(place)
+                elif seeds:
+                    told = f"diverged in {seeds} of {len(case.seeds)} seeds"
+                    found.setdefault(told, []).append(place)
+        parts = [f"{what}: {names(places)}" for what, places in found.items()]
+        if parts:
+            said.append(f"{method.title} {'; '.join(parts)}.")
+    return tuple(said)
+
+
+def behind(standing: Standing, results: Results) -> str:
+    """``0.31 farther (95 % paired interval over 5 seeds: 0.12 to 0.50)``."""
+    gap = standing.behind
+    if gap is None:
+        return "the nearest"
+    text = f"{numbers.significant(gap.mean)} farther"
+    if gap.low is None or gap.high is None:
+        return f"{text} (one seed, so no interval)"
+    low, high = numbers.significant(gap.low), numbers.significant(gap.high)
+    level = percent(results.comparison.confidence)
+    return f"{text} ({level} paired interval over {gap.n} seeds: {low} to {high})"
+
+
+def floors(standing: Standing) -> str:
+    """``1.42 floors``."""
+    if standing.distance is None:
+        return numbers.MISSING
+    return f"{numbers.significant(standing.distance.mean)} floors"
+
+
+def percent(share: float) -> str:
+    """``5 %`` for 0.05."""
+    return f"{100 * share:g}{numbers.NARROW_SPACE}%"
+
+
+def names(items: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; beyond four of them the rest is counted."""
+    shown = list(items) if len(items) <= MANY + 1 else list(items[:MANY])
+    if len(items) > len(shown):
+        shown.append(f"{len(items) - len(shown)} more")
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
+
+
+def _over(results: Results) -> str:
+    cases = len(results.comparison.cases)
+    return "one case" if cases == 1 else f"median over {cases} cases"
+
+
+def ordinal(rank: int | None) -> str:
+    """``2nd`` for 2."""
+    number = rank or 0
+    ending = (
+        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
+    return f"{number}{ending}"

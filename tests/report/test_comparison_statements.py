@@ -1,0 +1,173 @@
+"""The verdict in words: never more than the paired intervals carry, and no failure unsaid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from infounlearn.report.comparison import ComparedMethod
+from infounlearn.report.comparison_limits import limits
+from infounlearn.report.comparison_ranking import Results
+from infounlearn.report.comparison_statements import failures, names, ordinal, statements
+from tests.report.comparison_example import example
+from tests.report.comparison_small import small
+
+NOISE = (0.0, 0.1, -0.1, 0.05, -0.05)
+
+
+def around(value: float, *, turned: bool = False) -> list[float]:
+    return [value + noise for noise in (reversed(NOISE) if turned else NOISE)]
+
+
+def said(worst, **more):
+    (statement,) = statements(Results(small(worst, **more)))
+    return statement
+
+
+def test_a_clear_lead_is_said_with_its_size() -> None:
+    found = said({"ours": [around(1.2)] * 2, "rival": [around(2.0)] * 2})
+    assert found.question == "At 5\u202f% of the cost of retraining"
+    assert found.answer == "Ours is nearest"
+    assert "Ours is 1.20 floors (median over 2 cases) away; Rival follows with 2.00 floors" in (
+        found.text
+    )
+    assert "0.800 farther (95\u202f% paired interval over 5 seeds: 0.800 to 0.800)" in found.text
+    assert "In no case is Ours farther than the best rival there" in found.text
+    assert found.tone == "good"
+
+
+def test_nothing_separates_is_said_when_the_interval_holds_zero() -> None:
+    found = said({"ours": [around(1.2)], "rival": [around(1.21, turned=True)]})
+    assert found.answer == "nothing separates the methods"
+    assert "within the noise of the seeds Rival cannot be told from it" in found.text
+    assert "is nearest" not in found.text
+    assert found.tone == "warn"
+
+
+def test_a_tie_of_some_names_them_all() -> None:
+    found = said(
+        {
+            "rival": [around(1.2)],
+            "ours": [around(1.21, turned=True)],
+            "third": [around(1.22, turned=True)],
+            "far": [around(5.0)],
+        }
+    )
+    assert found.answer == "nothing separates the first"
+    assert "Ours and Third cannot be told from it" in found.text
+    assert "Ours is 2nd of 4 with 1.21 floors" in found.text
+    assert found.tone == "warn"
+
+
+def test_a_rival_in_front_is_said_and_in_which_cases() -> None:
+    found = said({"ours": [around(2.0), around(1.0)], "rival": [around(1.0), around(1.5)]})
+    assert found.answer == "Rival is nearest"
+    assert "Ours is 2nd of 2 with 1.50 floors" in found.text
+    assert "In 1 of 2 cases Ours is farther" in found.text
+    assert "Case 0 (1.00 behind Rival)" in found.text
+    assert found.tone == "bad"
+
+
+def test_within_one_standard_error_is_not_farther() -> None:
+    """Differences 0.1 and -0.04: mean 0.03, standard error 0.07; a sixth of that error is more."""
+    shifts = {"within": (0.1, -0.04), "beyond": (0.1, 0.05)}
+    texts = {
+        name: said({"ours": [[2 + a, 2 + b]], "rival": [[2.0, 2.0]]}).text
+        for name, (a, b) in shifts.items()
+    }
+    assert "In the one case compared is Ours not farther" in texts["within"]
+    assert "In 1 of 1 cases Ours is farther" in texts["beyond"]
+
+
+def test_one_seed_gives_no_winner() -> None:
+    found = said({"ours": [[1.0]], "rival": [[3.0]]})
+    assert found.answer == "nothing separates the methods"
+    assert "with a single seed there is no interval" in found.text
+    assert found.tone != "good"
+
+
+def test_no_result_and_one_result() -> None:
+    found = said({"ours": [[]], "rival": [[]]})
+    assert (found.answer, found.tone) == ("no result", "open")
+    found = said({"ours": [around(1.0)], "rival": [[]]})
+    assert found.answer == "only Ours has a result"
+    assert "No rival of Ours gave a complete result." in found.text
+    found = said({"ours": [[]], "rival": [around(1.0)]})
+    assert "Ours gave no complete result" in found.text
+    assert found.tone == "bad"
+
+
+def test_without_any_of_ours_nothing_is_claimed_for_it() -> None:
+    found = said({"a": [around(1.0)], "b": [around(2.0)]})
+    assert found.tone == "open"
+    assert found.answer == "A is nearest"
+    assert "rival" not in found.text
+
+
+def test_one_verdict_per_budget_smallest_first() -> None:
+    comparison = small({"ours": [[1.0, 1.1]], "r": [[2.0, 2.1]]}, budgets=(0.2, 0.01))
+    questions = [one.question for one in statements(Results(comparison))]
+    assert [q.split("\u202f")[0] for q in questions] == ["At 1", "At 20"]
+
+
+def test_every_failure_is_said_with_its_reason() -> None:
+    worst = {"ours": [[1.0, 1.0]], "wild": [[2.0, math.inf]], "gone": [[]]}
+    assert failures(Results(small(worst))) == (
+        "Wild diverged in 1 of 2 seeds: Case 0 at 5\u202f%.",
+        "Gone diverged (the loss was not finite): Case 0 at 5\u202f%.",
+    )
+    told = " ".join(failures(Results(example())))
+    for method in ("Gradient ascent", "Bad teacher", "Retraining", "EU-k", "NegGrad+"):
+        assert method in told
+    assert "needs a freshly initialised network: Adult, tail at 1\u202f%" in told
+    assert "Ours" not in told
+
+
+def test_limits_follow_from_what_was_done() -> None:
+    comparison = example()
+    told = " ".join(limits(Results(comparison)))
+    for part in (
+        "the same 8 retrained networks",
+        "5 seeds per case",
+        "tuned with 12 trials",
+        "retrained networks of other seeds",
+        "MNIST, class 3: 12,000 of 60,000 rows, a lossy subset.",
+        "One data split",
+        "combinations of case, method and budget have no result",
+    ):
+        assert part in told
+    untuned = replace(
+        small({"ours": [[1.0]]}),
+        entries=tuple(replace(entry, trials=0) for entry in small({"ours": [[1.0]]}).entries),
+    )
+    told = " ".join(limits(Results(untuned)))
+    assert "Nothing was tuned" in told
+    assert "One seed per case" in told
+    assert "no result" not in told
+    bare = replace(
+        untuned, cases=tuple(replace(case, tuning_references=0) for case in untuned.cases)
+    )
+    assert "no retrained networks were kept apart for tuning" in " ".join(limits(Results(bare)))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")]
+)
+def test_ordinals(number, text) -> None:
+    assert ordinal(number) == text
+
+
+def test_long_lists_are_counted() -> None:
+    assert names(["a"]) == "a"
+    assert names(["a", "b", "c", "d"]) == "a, b, c and d"
+    assert names(list("abcdef")) == "a, b, c and 3 more"
+
+
+def test_two_of_ours_each_get_a_sentence() -> None:
+    comparison = small({"ours": [[1.0, 1.1]], "also": [[1.5, 1.4]], "r": [[2.0, 2.1]]})
+    methods = tuple(ComparedMethod(m.name, m.title, ours=m.name != "r") for m in comparison.methods)
+    (found,) = statements(Results(replace(comparison, methods=methods)))
+    assert "is Ours not farther" in found.text
+    assert "is Also not farther" in found.text
