@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from infounlearn.report.comparison import DISTANCES
 from infounlearn.report.comparison_ranking import Results, estimate, paired, separates
 from infounlearn.report.comparison_svg import Axis, spread
 from tests.report.comparison_example import BUDGETS, METHODS, example
@@ -71,6 +73,14 @@ def test_who_diverged_once_has_no_rank_but_is_shown() -> None:
     assert found[3].distance is None
     assert found[3].note == "diverged"
     assert not found[2].tied
+
+
+def test_a_distance_that_is_no_number_is_not_called_divergence() -> None:
+    comparison = small({"ours": [[1.0, 1.1]], "rival": [[2.0, 2.1]]})
+    odd = replace(comparison.runs[-1], distances=dict.fromkeys(DISTANCES, math.nan))
+    results = Results(replace(comparison, runs=(*comparison.runs[:-1], odd)))
+    last = results.standings(comparison.cases[0], 0.05)[-1]
+    assert (last.rank, last.note) == (None, "no finite distance in 1 of 2 seeds")
 
 
 def test_overall_is_the_median_over_cases_seed_by_seed() -> None:

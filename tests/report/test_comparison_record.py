@@ -112,6 +112,10 @@ BROKEN = {
     "networks": lambda c: replace(
         c, cases=(replace(c.cases[0], retrained=dict.fromkeys(DISTANCES, ())), *c.cases[1:])
     ),
+    "a floor of 0 cannot be a unit": lambda c: replace(
+        c,
+        cases=(replace(c.cases[0], original=dict.fromkeys(DISTANCES, float("inf"))), *c.cases[1:]),
+    ),
     "original has the sets": lambda c: replace(
         c, cases=(replace(c.cases[0], original={"forget": 1.0}), *c.cases[1:])
     ),

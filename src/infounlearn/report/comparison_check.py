@@ -84,6 +84,12 @@ def _case(case: ComparedCase, problems: Problems) -> None:
             f"{where}: {name} has the sets {sorted(getattr(case, name))}",
             fix=f"give exactly {', '.join(DISTANCES)}",
         )
+    for values in (case.original.values(), *case.retrained.values()):
+        problems.require(
+            all(math.isfinite(value) and value >= 0 for value in values),
+            f"{where}: original or retrained gives the distances {list(values)}",
+            fix="give finite ones; a floor of 0 cannot be a unit: take more or other records",
+        )
     problems.require(
         len({len(values) for values in case.retrained.values()}) == 1 and case.references > 0,
         f"{where}: retrained gives {[len(v) for v in case.retrained.values()]} networks",
@@ -165,9 +171,9 @@ def _run(run: ComparedRun, problems: Problems) -> None:
     problems.require(
         run.status != "ok"
         or (set(run.distances) == set(DISTANCES)
-            and all(value >= 0 and math.isfinite(value) for value in run.distances.values())),
+            and all(value >= 0 or math.isnan(value) for value in run.distances.values())),
         f"{where} has the distances {dict(run.distances)}",
-        fix=f'give finite ones of {", ".join(DISTANCES)}, or status "diverged"',
+        fix=f'give those of {", ".join(DISTANCES)}, or status "diverged"',
     )  # fmt: skip
     problems.require(
         run.cost > 0, f"{where} costs {run.cost!r}", fix="give its share of the cost of retraining"

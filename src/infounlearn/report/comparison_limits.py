@@ -10,8 +10,7 @@ def limits(results: Results) -> tuple[str, ...]:
     """Limits derived from the comparison, then its cases' own, then those the runner wrote."""
     comparison = results.comparison
     said = [_references(results), _seeds(results), _selection(results)]
-    trials = sorted({entry.trials for entry in comparison.entries if entry.status == "ok"})
-    said.append(_tuning(results, trials))
+    said.append(_tuning(results))
     unequal = [case.title for case in comparison.cases if not case.tuning_references]
     if unequal:
         said.append(
@@ -66,14 +65,21 @@ def _selection(results: Results) -> str:
     )
 
 
-def _tuning(results: Results, trials: list[int]) -> str:
-    if not trials or trials[-1] == 0:
+def _tuning(results: Results) -> str:
+    found = {method.title: 0 for method in results.comparison.methods}
+    titles = {method.name: method.title for method in results.comparison.methods}
+    trials = sorted({e.trials for e in results.comparison.entries if e.status == "ok" and e.trials})
+    for entry in results.comparison.entries:
+        found[titles[entry.method]] += entry.trials
+    untuned = [title for title, count in found.items() if not count]
+    exempt = f" {names(untuned)} had no trial at all." if untuned else ""
+    if not trials:
         return "Nothing was tuned: every method ran with the settings named below."
     return (
         f"Settings were tuned with {_span(trials)} trials per method, case and budget, on "
         "validation records and by retrained networks of other seeds than those that judge here. "
         "In practice there is no retrained network to tune by: the tables show what a method can "
-        "do, not what it does untuned."
+        f"do, not what it does untuned.{exempt}"
     )
 
 

@@ -63,6 +63,9 @@ class Results:
         self._runs: dict[tuple[str, str, float], dict[int, ComparedRun]] = {}
         for run in comparison.runs:
             self._runs.setdefault((run.case, run.method, run.budget), {})[run.seed] = run
+        # Every table, drawing and sentence asks for the same rankings.
+        self._standings: dict[tuple[str, float], tuple[Standing, ...]] = {}
+        self._overall: dict[float, tuple[Standing, ...]] = {}
 
     @property
     def common_seeds(self) -> tuple[int, ...]:
@@ -95,18 +98,37 @@ class Results:
 
     def standings(self, case: ComparedCase, budget: float) -> tuple[Standing, ...]:
         """All methods on one case, nearest first, those without a complete result last."""
-        values = {
-            method.name: [self.worst(case.name, method.name, budget, s) for s in case.seeds]
-            for method in self.comparison.methods
-        }
-        notes = {name: self._note(case.name, name, budget, found) for name, found in values.items()}
-        return self._rank(values, notes)
+        key = case.name, budget
+        if key not in self._standings:
+            self._standings[key] = self._of_case(case, budget)
+        return self._standings[key]
 
     def overall(self, budget: float) -> tuple[Standing, ...]:
         """All methods over all cases: of each seed the median over cases, then as above.
 
         A case without a result counts as farther than any.
         """
+        if budget not in self._overall:
+            self._overall[budget] = self._over_cases(budget)
+        return self._overall[budget]
+
+    def lost(self, case: ComparedCase, method: str, budget: float) -> str:
+        """How many seeds of an entry that is "ok" gave nothing to rank; empty where none."""
+        runs = self._runs.get((case.name, method, budget), {})
+        left_out = [s for s in case.seeds if s not in runs or not math.isfinite(runs[s].worst)]
+        diverged = all(s in runs and runs[s].status == "diverged" for s in left_out)
+        what = "diverged" if diverged else "no finite distance"
+        return f"{what} in {len(left_out)} of {len(case.seeds)} seeds" if left_out else ""
+
+    def _of_case(self, case: ComparedCase, budget: float) -> tuple[Standing, ...]:
+        values = {
+            method.name: [self.worst(case.name, method.name, budget, s) for s in case.seeds]
+            for method in self.comparison.methods
+        }
+        notes = {name: self._note(case, name, budget) for name in values}
+        return self._rank(values, notes)
+
+    def _over_cases(self, budget: float) -> tuple[Standing, ...]:
         values, notes = {}, {}
         cases = self.comparison.cases
         for method in self.comparison.methods:
@@ -127,12 +149,11 @@ class Results:
             notes[method.name] = f"no complete result in {where}" if missing else ""
         return self._rank(values, notes)
 
-    def _note(self, case: str, method: str, budget: float, values: Sequence[float]) -> str:
-        entry = self.entry(case, method, budget)
-        if entry.status != "ok":
-            return f"needs {entry.reason}" if entry.status == "needs" else entry.status
-        lost = sum(not math.isfinite(value) for value in values)
-        return f"diverged in {lost} of {len(values)} seeds" if lost else ""
+    def _note(self, case: ComparedCase, method: str, budget: float) -> str:
+        entry = self.entry(case.name, method, budget)
+        if entry.status == "ok":
+            return self.lost(case, method, budget)
+        return f"needs {entry.reason}" if entry.status == "needs" else entry.status
 
     def _rank(self, values: dict[str, list[float]], notes: dict[str, str]) -> tuple[Standing, ...]:
         level = self.comparison.confidence

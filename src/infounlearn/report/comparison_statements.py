@@ -121,10 +121,12 @@ def _by_case(results: Results, budget: float, method: ComparedMethod) -> str:
     if not compared:
         return lost.strip()
     beyond = "by more than one paired standard error"
+    if compared == 1:
+        said = f"farther than the best rival {beyond}"
+        told = f"is {said}: {farther[0]}" if farther else f"is not {said}"
+        return f"In the one case compared, {method.title} {told}.{lost}"
     if not farther:
-        where = "In no case" if compared > 1 else "In the one case compared"
-        no = "" if compared > 1 else "not "
-        return f"{where} is {method.title} {no}farther than the best rival there {beyond}.{lost}"
+        return f"In no case is {method.title} farther than the best rival there {beyond}.{lost}"
     return (
         f"In {len(farther)} of {compared} cases {method.title} is farther than the best rival "
         f"there {beyond}: {names(farther)}.{lost}"
@@ -167,7 +169,7 @@ def failures(results: Results) -> tuple[str, ...]:
                     what = needs if entry.status == "needs" else other
                     found.setdefault(what, []).append(place)
                 elif seeds:
-                    told = f"diverged in {seeds} of {len(case.seeds)} seeds"
+                    told = results.lost(case, method.name, budget)
                     found.setdefault(told, []).append(place)
         parts = [f"{what}: {names(places)}" for what, places in found.items()]
         if parts:

@@ -213,9 +213,7 @@ def _costs(
         seconds = [run.seconds for run in runs if run.seconds is not None]
         worst = _mean([run.worst for run in runs], "", level)
         if lost:
-            worst = Cell(
-                f"({worst.text})", f"diverged in {lost} of {len(case.seeds)} seeds", "none"
-            )
+            worst = Cell(f"({worst.text})", results.lost(case, method.name, budget), "none")
         cells = (
             _mean([run.cost for run in runs], "rate", level),
             _mean(seconds, "rate", level) if seconds else unknown,
