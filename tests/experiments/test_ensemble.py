@@ -39,14 +39,14 @@ def test_retrained_networks_start_elsewhere_and_never_meet_the_forget_records() 
     for index, start in enumerate(starts):
         for other in starts[:index]:
             assert float((start == other).double().mean()) < 0.01
-    (reference,) = trained(CASE, "retrained")
+    (reference,) = trained(CASE, "retrained", (0,))
     other_forget = CASE.forget.inputs + 1  # other records to forget, another original network
     foreign = replace(
         CASE,
         forget=replace(CASE.forget, inputs=other_forget),
         train=replace(CASE.train, inputs=CASE.train.inputs * 2),
     )
-    assert torch.equal(weights(trained(foreign, "retrained")[0]), weights(reference))
+    assert torch.equal(weights(trained(foreign, "retrained", (0,))[0]), weights(reference))
     assert not torch.equal(
         weights(trained(foreign, "original")[0]), weights(trained(CASE, "original")[0])
     )
@@ -81,9 +81,9 @@ def test_a_kept_network_is_the_trained_one(tmp_path: Path, monkeypatch: pytest.M
 def test_batch_norm_buffers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = replace(CASE.retain, inputs=CASE.retain.inputs.reshape(-1, 1, 8, 8))
     built = replace(CASE, retain=images, factory=Cnn())
-    (first,) = trained(built, "retrained", cache_dir=tmp_path)
+    (first,) = trained(built, "retrained", (0,), cache_dir=tmp_path)
     monkeypatch.setattr(ensemble, "train", never)
-    (again,) = trained(built, "retrained", cache_dir=tmp_path)
+    (again,) = trained(built, "retrained", (0,), cache_dir=tmp_path)
     assert torch.equal(weights(again), weights(first))
     assert torch.equal(again.model(images.inputs), first.model(images.inputs))
 
@@ -109,7 +109,7 @@ def test_a_damaged_file_is_trained_again(
     tmp_path: Path, suffix: str, damage: Callable[[bytes], bytes] | None
 ) -> None:
     told: list[str] = []
-    (first,) = trained(CASE, "retrained", cache_dir=tmp_path)
+    (first,) = trained(CASE, "retrained", (0,), cache_dir=tmp_path)
     (path,) = tmp_path.glob("*" + suffix)
     if damage is None:
         path.unlink()
@@ -117,7 +117,7 @@ def test_a_damaged_file_is_trained_again(
         path.write_bytes(damage(path.read_bytes()))
     for expected in ("trained in", "from cache"):  # and the damage is repaired
         (again,) = trained(
-            CASE, "retrained", cache_dir=tmp_path, progress=lambda *at: told.append(at[2])
+            CASE, "retrained", (0,), cache_dir=tmp_path, progress=lambda *at: told.append(at[2])
         )
         assert expected in told[-1]
         assert torch.equal(weights(again), weights(first))
@@ -207,8 +207,8 @@ def test_the_key_changes_with_all_that_determines_a_network(
 def test_what_has_no_name_is_not_kept(tmp_path: Path) -> None:
     nameless = replace(CASE, factory=lambda seed: Mlp((64, 10))(seed))
     with pytest.raises(InputError, match="no lasting name"):
-        trained(nameless, "retrained", cache_dir=tmp_path)
-    assert len(trained(nameless, "retrained")) == 1  # without a cache any callable will do
+        trained(nameless, "retrained", (0,), cache_dir=tmp_path)
+    assert len(trained(nameless, "retrained", (0,))) == 1  # without a cache any callable will do
 
 
 def test_bad_requests_come_back_at_once(tmp_path: Path) -> None:
@@ -217,11 +217,11 @@ def test_bad_requests_come_back_at_once(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     with pytest.raises(InputError, match=r"cache_dir .* cannot be written"):
-        trained(CASE, "retrained", cache_dir=blocked / "below")
+        trained(CASE, "retrained", (0,), cache_dir=blocked / "below")
 
 
 def test_the_sidecar_tells_the_cost(tmp_path: Path) -> None:
-    (network,) = trained(CASE, "retrained", cache_dir=tmp_path)
+    (network,) = trained(CASE, "retrained", (0,), cache_dir=tmp_path)
     (path,) = tmp_path.glob("*.json")
     facts = json.loads(path.read_text())
     assert facts["seconds"] == network.seconds

@@ -2,9 +2,10 @@
 
 A retrained reference is worth nothing if it is not one. So it grows from an initialisation of its
 own, drawn from a seed that no original network shares, and sees the retained records only; nothing
-of the original network enters. And since references are costly, each is stored under a key of all
-that determines it: records, recipe, network, the code that builds and trains it, seed and version
-of torch. Change any of these and it is trained anew.
+of the original network enters, and a factory that ignores its seed is refused. And since
+references are costly, each is stored under a key of all that determines it: records, recipe,
+network, the code that builds and trains it, seed and version of torch. Change any of these and it
+is trained anew.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import nn
 
 from infounlearn.data.records import Records
 from infounlearn.errors import Problems
@@ -36,11 +39,15 @@ Kind = Literal["original", "retrained"]
 Progress = Callable[[int, int, str], None]
 """Called with (networks ready, networks in all, what happened)."""
 
+REFERENCES = 8
+"""Retrained networks where nobody says how many: enough for a mean and the spread about it."""
+_EQUAL = 0.01
+
 
 def trained(
     case: Case,
     kind: Kind = "original",
-    seeds: Iterable[int] = (0,),
+    seeds: Iterable[int] | None = None,
     *,
     cache_dir: str | Path | None = None,
     workers: int = 1,
@@ -49,12 +56,14 @@ def trained(
     """Networks of a case, one per seed, in the order of ``seeds``.
 
     Every network is trained with one thread, so that the weights do not depend on ``workers``.
+    Before anything is trained or read, the start of each retrained network is compared with that
+    of the original of its seed and of the retrained network before it (:func:`require_fresh`).
 
     Args:
         case: records, network and recipe.
         kind: "original" learns ``case.train``; "retrained" learns ``case.retain`` alone.
-        seeds: one network for each. Original and retrained networks of one seed share no
-            random number.
+        seeds: one network for each; 0 for the original and 0..7 for retrained networks unless
+            told otherwise. Original and retrained networks of one seed share no random number.
         cache_dir: keep finished networks here, each as soon as it is ready, and read those that
             are already there; None keeps nothing. A damaged file is replaced.
         workers: processes that train at the same time.
@@ -62,9 +71,11 @@ def trained(
 
     Raises:
         InputError: an unknown kind, no seeds, fewer than one worker, a cache folder that cannot be
-            written, or (with a cache) a factory that cannot be named.
+            written, a factory that ignores its seed, or (with a cache) one that cannot be named.
         DivergenceError: a training diverged.
     """
+    if seeds is None:
+        seeds = range(REFERENCES) if kind == "retrained" else (0,)
     wanted = [int(seed) for seed in seeds]
     problems = Problems("trained")
     problems.require(
@@ -78,6 +89,8 @@ def trained(
     problems.require(workers >= 1, f"workers is {workers}", fix="pass 1 or more")
     folder = None if cache_dir is None else _checked(Path(cache_dir), problems)
     problems.raise_if_any()
+    if kind == "retrained":
+        _require_independent(case.factory, dict.fromkeys(wanted))
     records = case.train if kind == "original" else case.retain
     keys = cache_keys(case.factory, records, case.recipe, kind, wanted) if folder else {}
     ready: dict[int, TrainedModel] = {}
@@ -107,6 +120,70 @@ def trained(
 def model_seed(kind: Kind, seed: int) -> int:
     """The seed of a network: a hash of kind and seed, so that no two kinds ever share one."""
     return int.from_bytes(hashlib.sha256(f"{kind} {seed}".encode()).digest()[:6], "big")
+
+
+def initialisation(factory: Factory, kind: Kind, seed: int) -> nn.Module:
+    """The network of that kind and seed as :func:`trained` begins to train it."""
+    # The first stream of a training is that of initialisation: see recipe.train.
+    own = np.random.SeedSequence(model_seed(kind, seed)).generate_state(3)[0]
+    return factory(int(own))
+
+
+def require_fresh(
+    original: nn.Module, fresh: nn.Module, names: tuple[str, str] = ("original", "retrained")
+) -> None:
+    """Refuse two networks, meant to be independent draws, that share weights.
+
+    Two draws from a continuous law agree in no entry. So each matrix (a parameter of two or more
+    dimensions; vectors, such as biases and scales, often start at 0 or 1) must differ from its
+    counterpart in all but 1% of its entries; a zero in both counts as different, since it holds
+    nothing. This finds factories that ignore their seed, return trained weights or reset some
+    layers only. A fixed pattern, such as an identity, is refused with them: from here nobody can
+    tell it from weights kept on purpose.
+
+    Args:
+        original: a network, initialised or trained.
+        fresh: the initialisation of another of the same architecture.
+        names: what messages call the two.
+
+    Raises:
+        InputError: the networks differ in architecture, a matrix is shared, or there is none.
+    """
+    problems = Problems("require_fresh")
+    one, other = (
+        {name: value.detach() for name, value in network.named_parameters() if value.ndim >= 2}
+        for network in (original, fresh)
+    )
+    shapes = [{name: tuple(v.shape) for name, v in part.items()} for part in (one, other)]
+    problems.require(
+        shapes[0] == shapes[1] and bool(one),
+        f"the {names[0]} network has matrices {shapes[0]}, the {names[1]} one {shapes[1]}",
+        fix="compare networks of one factory that have a matrix at least",
+    )
+    problems.raise_if_any()
+    kept = {
+        name: float(((value == other[name]) & (value != 0)).double().mean())
+        for name, value in one.items()
+    }
+    shared = [f"{name} ({share:.0%})" for name, share in kept.items() if share > _EQUAL]
+    problems.require(
+        not shared,
+        f"the {names[1]} network starts with weights of the {names[0]} one: {', '.join(shared)}",
+        why="it would remember what it must never have seen, or be the same network twice",
+        fix="let the factory draw every matrix anew from its seed",
+    )
+    problems.raise_if_any()
+
+
+def _require_independent(factory: Factory, seeds: Iterable[int]) -> None:
+    """Compare each retrained start with the original's of its seed and with the one before it."""
+    before: tuple[str, nn.Module] | None = None
+    for seed in seeds:
+        name, fresh = f"retrained {seed}", initialisation(factory, "retrained", seed)
+        others = [(f"original {seed}", initialisation(factory, "original", seed))]
+        for known, other in others if before is None else [*others, before]:
+            require_fresh(other, fresh, (known, name))
+        before = name, fresh
 
 
 def cache_keys(
