@@ -57,6 +57,16 @@ class Transformer(nn.Module):
         self.classifier = nn.Linear(8, 3)
 
 
+class Squeezed(nn.Module):
+    """A block that holds a list with one composite module, and so no stack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.Conv2d(2, 2, 1), Residual(2), nn.Sequential(nn.Conv2d(2, 2, 1))
+        )
+
+
 RESNET = ["conv1", "layer1.0", "layer1.1", "layer2.0", "fc"]
 
 
@@ -70,6 +80,7 @@ RESNET = ["conv1", "layer1.0", "layer1.1", "layer2.0", "fc"]
         (ByName(Resnet()), [f"inner.{name}" for name in RESNET]),
         (ByName(ByName(nn.Linear(2, 2))), ["inner.inner"]),
         (Transformer(), ["embeddings", "encoder.layer.0", "encoder.layer.1", "classifier"]),
+        (nn.Sequential(Squeezed(), Squeezed(), nn.Linear(2, 3)), ["0", "1", "2"]),
         (nn.Linear(2, 2), [""]),
         (
             nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Tanh()), nn.Sequential(Residual(2))),
