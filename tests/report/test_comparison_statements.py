@@ -57,22 +57,35 @@ def test_a_tie_of_some_names_them_all() -> None:
     )
     assert found.answer == "nothing separates the first"
     assert "Ours and Third cannot be told from it" in found.text
-    assert "Ours is 2nd of 4 with 1.21 floors" in found.text
+    assert "Ours is 0.0100 farther" in found.text
     assert found.tone == "warn"
 
 
 def test_a_rival_in_front_is_said_and_in_which_cases() -> None:
     found = said({"ours": [around(2.0), around(1.0)], "rival": [around(1.0), around(1.5)]})
     assert found.answer == "Rival is nearest"
-    assert "Ours is 2nd of 2 with 1.50 floors" in found.text
+    assert "Ours follows with 1.50 floors" in found.text
+    assert "2nd of" not in found.text
     assert "In 1 of 2 cases Ours is farther" in found.text
     assert "Case 0 (1.00 behind Rival)" in found.text
     assert found.tone == "bad"
 
 
+def test_ours_far_behind_is_said_with_its_rank() -> None:
+    found = said({"a": [around(1.0)], "b": [around(2.0)], "ours": [around(3.0)]})
+    assert "Ours is 3rd of 3 with 3.00 floors, 2.00 farther" in found.text
+
+
+def test_the_tied_method_is_quoted_even_where_it_is_third() -> None:
+    """The second is surely farther, the third so noisy that it may not be."""
+    found = said({"a": [[1.0, 1.0]], "ours": [[1.1, 1.1]], "noisy": [[0.8, 1.8]]})
+    assert "Noisy cannot be told from it: Noisy is 0.300 farther" in found.text
+    assert "Ours is 2nd of 3 with 1.10 floors" in found.text
+
+
 def test_within_one_standard_error_is_not_farther() -> None:
-    """Differences 0.1 and -0.04: mean 0.03, standard error 0.07; a sixth of that error is more."""
-    shifts = {"within": (0.1, -0.04), "beyond": (0.1, 0.05)}
+    """Differences 0.1, -0.04: mean 0.03, error 0.07. Differences 0.2, 0.04: 0.12, error 0.08."""
+    shifts = {"within": (0.1, -0.04), "beyond": (0.2, 0.04)}
     texts = {
         name: said({"ours": [[2 + a, 2 + b]], "rival": [[2.0, 2.0]]}).text
         for name, (a, b) in shifts.items()
@@ -85,6 +98,7 @@ def test_one_seed_gives_no_winner() -> None:
     found = said({"ours": [[1.0]], "rival": [[3.0]]})
     assert found.answer == "nothing separates the methods"
     assert "with a single seed there is no interval" in found.text
+    assert "standard error" not in found.text
     assert found.tone != "good"
 
 

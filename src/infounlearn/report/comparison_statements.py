@@ -69,7 +69,7 @@ def _first(results: Results, ranked: Sequence[Standing], tied: Sequence[Standing
     own = f"{floors(best)} ({over})"
     if len(ranked) == 1:
         return f"{best.method.title} is {own} away; no other method gave a complete result."
-    runner = ranked[1]
+    runner = _next(ranked)
     if not tied:
         return (
             f"{best.method.title} is {own} away; {runner.method.title} follows with "
@@ -87,6 +87,11 @@ def _first(results: Results, ranked: Sequence[Standing], tied: Sequence[Standing
     )
 
 
+def _next(ranked: Sequence[Standing]) -> Standing:
+    """Whom the first sentence names beside the nearest: the first that is tied, or the second."""
+    return next((one for one in ranked[1:] if one.tied), ranked[1])
+
+
 def _of_ours(results: Results, budget: float, method: ComparedMethod) -> str:
     """Where ``method``, which is ours, stands against the best rival: over all, then by case."""
     ranked = [one for one in results.overall(budget) if one.rank is not None]
@@ -97,7 +102,8 @@ def _of_ours(results: Results, budget: float, method: ComparedMethod) -> str:
     if not rivals:
         return f"No rival of {method.title} gave a complete result."
     text = ""
-    if own.rank != 1:
+    # The second, or who is tied with the first, is in the sentence before.
+    if own is not ranked[0] and own is not _next(ranked):
         text = (
             f"{method.title} is {ordinal(own.rank)} of {len(ranked)} with {floors(own)}"
             f"{'' if own.behind is None else ', ' + behind(own, results)}. "
@@ -114,7 +120,9 @@ def _by_case(results: Results, budget: float, method: ComparedMethod) -> str:
             continue
         compared += 1
         rival, gap = found
-        if gap.mean > (gap.error or 0.0):
+        if gap.error is None:
+            return ""  # one seed: no standard error to go by
+        if gap.mean > gap.error:
             by = f"{numbers.significant(gap.mean)} behind {rival.title}"
             farther.append(f"{case.title} ({by})")
     lost = f" It cannot be compared in {names(missing)}." if missing else ""
