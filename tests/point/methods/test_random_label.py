@@ -22,8 +22,10 @@ def go(method: Any, **more: Any) -> nn.Module:
     return unlearn(TRAINED, method=method, progress=False, **{**WORLD.given(), **more}).model
 
 
-def labels_used(method: RandomLabel, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Tensor]]:
-    """Set and labels of every batch that a run learns from, in order."""
+def labels_used(
+    method: RandomLabel, monkeypatch: pytest.MonkeyPatch, *, by_record: bool = True
+) -> list[tuple[str, Tensor]]:
+    """Set and labels of every batch that a run learns from; labels by record or as drawn."""
     used: list[tuple[str, Tensor]] = []
     shown: list[Any] = []
     show = Task.show
@@ -33,7 +35,8 @@ def labels_used(method: RandomLabel, monkeypatch: pytest.MonkeyPatch) -> list[tu
         return show(self, rows, *rest, **more)
 
     def loss(outputs: Tensor, labels: Tensor) -> Tensor:
-        used.append((shown[-1].part, labels[shown[-1].index.argsort()]))
+        order = shown[-1].index.argsort()
+        used.append((shown[-1].part, labels[order] if by_record else labels))
         return functional.cross_entropy(outputs, labels, reduction="none")
 
     monkeypatch.setattr(Task, "show", remember)
@@ -92,7 +95,8 @@ def test_one_step_on_forget_then_one_on_retain(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_labels_are_drawn_anew_for_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = labels_used(RandomLabel(epochs=3, batch_size=36), monkeypatch)
+    method = RandomLabel(epochs=3, batch_size=36)
+    used = labels_used(method, monkeypatch, by_record=False)
     drawn = [labels for part, labels in used if part == "forget"]
     assert len(drawn) == 3
     assert not torch.equal(drawn[0], drawn[1])
