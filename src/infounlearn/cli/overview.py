@@ -10,6 +10,7 @@ COMMANDS = {
     "feature": "release a table without what it tells of a column, and audit it",
     "audit": "audit saved outputs of any framework",
     "figure": "repeat a figure of the paper",
+    "compare": "compare unlearning methods on equal terms",
 }
 
 _TEXT = """\

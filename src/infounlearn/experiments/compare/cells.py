@@ -24,6 +24,8 @@ import torch
 from infounlearn import __version__
 from infounlearn.files import write_atomically
 
+_ROOM = "infounlearn.point."
+
 Status = Literal["done", "diverged", "over budget", "not applicable", "failed"]
 """Diverged: numbers stopped being finite. Over budget: even the shortest run costs more. Not
 applicable: the case lacks what the method needs."""
@@ -87,7 +89,7 @@ def make_key(*parts: Any) -> str:
 
 @lru_cache(maxsize=64)
 def code_of(modules: tuple[str, ...]) -> str:
-    """Hash of the source of modules and of all they import, within ``infounlearn.point``.
+    """Hash of the source of modules, and of all that those of ``infounlearn.point`` import there.
 
     The rest of the package is left out: a change of a message or of a measure repeats no run.
     """
@@ -99,7 +101,9 @@ def code_of(modules: tuple[str, ...]) -> str:
         if source is None:
             continue
         found[name] = hashlib.sha256(source).hexdigest()
-        waiting += [one for one in _imports(source) if one.startswith("infounlearn.point.")]
+        # What starts the methods, all of them, is not followed: each names its own modules.
+        if name.startswith(_ROOM):
+            waiting += [one for one in _imports(source) if one.startswith(_ROOM)]
     return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
 

@@ -42,7 +42,8 @@ class View:
     """Records a model is judged by, and what the retrained networks show on them.
 
     Attributes:
-        records: by name: those of ``PARTS``, and for judging "holdout".
+        records: by name: those of ``PARTS``; for judging also "holdout", and "probe" where the case
+            has one.
         ensemble: by name (K, n, c) log-probabilities in float64, or predictions of a regression.
     """
 
@@ -66,21 +67,25 @@ class Gold:
     """A case with everything that methods are given and judged by.
 
     Attributes:
+        name: of the case in tables.
         case: its ``holdout`` is the part that methods may use; no row of ``final`` or ``tuning``
             is in it.
         key: hash of everything the networks and the records of the views depend on.
         originals: one per final seed.
         tuning_original: another one.
+        networks: the retrained ones of ``final``.
         final: what judges.
         tuning: what the tuner sees.
         retrain_seconds: mean over the retrained networks, on one thread.
         notes: what a reader must know about these views.
     """
 
+    name: str
     case: Case
     key: str
     originals: tuple[nn.Module, ...]
     tuning_original: nn.Module
+    networks: tuple[nn.Module, ...]
     final: View
     tuning: View
     retrain_seconds: float
@@ -102,8 +107,12 @@ def steps_of(case: Case) -> Iterator[Case]:
 
     Records of later requests are among those to keep: nobody knows yet.
     """
+    requests = requests_of(case)
+    if len(requests) == 1:
+        yield case
+        return
     kept = case.train
-    for ids in requests_of(case):
+    for ids in requests:
         now, kept = kept.where_ids(ids, "forget"), kept.except_ids(ids, "retain")
         yield replace(case, forget=now, retain=kept)
 
@@ -111,6 +120,7 @@ def steps_of(case: Case) -> Iterator[Case]:
 def build_gold(
     case: Case,
     *,
+    name: str | None = None,
     seeds: int = 5,
     references: int = 8,
     tuning_references: int = 3,
@@ -122,6 +132,7 @@ def build_gold(
 
     Args:
         case: what is forgotten.
+        name: of the case in tables; its description by default.
         seeds: original networks, each to be unlearned.
         references: networks retrained without the forget records, for judging.
         tuning_references: the same for the tuner.
@@ -135,12 +146,12 @@ def build_gold(
         DivergenceError: a training diverged.
     """
     problems = Problems("build_gold")
-    for name, count, least in (
+    for what, count, least in (
         ("seeds", seeds, 1),
         ("references", references, 2),
         ("tuning_references", tuning_references, 2),
     ):
-        problems.require(count >= least, f"{name} is {count}", fix=f"pass {least} or more")
+        problems.require(count >= least, f"{what} is {count}", fix=f"pass {least} or more")
     problems.require(
         len(case.holdout) >= 24,
         f"holdout of {case.description} holds {len(case.holdout)} records",
@@ -161,10 +172,12 @@ def build_gold(
     given, tuning, final, notes = cut(case)
     networks = [one.model for one in retrained]
     return Gold(
+        name=name or case.description,
         case=replace(case, holdout=given),
         key=case_key(case),
         originals=tuple(one.model for one in originals[:-1]),
         tuning_original=originals[-1].model,
+        networks=tuple(networks[:references]),
         final=_view(final, networks[:references]),
         tuning=_view(tuning, networks[references:]),
         retrain_seconds=sum(one.seconds for one in retrained) / len(retrained),
@@ -214,7 +227,11 @@ def cut(
         notes.append(f"Retain and test: a fixed random sample of {MOST_ROWS:,} rows of each.")
     tuning = {"forget": forget[0], "retain": _sample(retain[0]), "test": _sample(seen)}
     final = {"forget": forget[1], "retain": _sample(retain[1]), "test": _sample(case.test)}
-    return given, tuning, final | {"holdout": _sample(unseen)}, tuple(notes)
+    final["holdout"] = _sample(unseen)
+    probe = getattr(case, "probe", None)
+    if probe is not None:
+        final["probe"] = _sample(probe)
+    return given, tuning, final, tuple(notes)
 
 
 def _in_two(records: Records, seed: int) -> tuple[Records, Records]:

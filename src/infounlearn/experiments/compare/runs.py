@@ -82,7 +82,9 @@ def fit(method: Method, rows: float, sizes: Sizes) -> Method | None:
     if hasattr(method, "epochs") and hasattr(method, "batch_size"):
         largest = max(1, int(rows / (3 * FEWEST_STEPS)))
         method = replace(method, batch_size=min(method.batch_size, largest))  # type: ignore[type-var]
-    return within(method, rows, sizes)
+    cut = within(method, rows, sizes)
+    # No epochs at all cost nothing; that is no run.
+    return cut if cut is not None and cut.cost(sizes) > 0 else None
 
 
 def run(
@@ -169,14 +171,18 @@ def _one(
 
 
 def _trajectory(done: Unlearned, spent: float, cost: float) -> list[dict[str, float]]:
-    """Accuracies at each evaluation, by rows: steps of a run are taken to cost the same."""
+    """Accuracies (of a regression, losses) at each evaluation, by rows.
+
+    Steps of a run are taken to cost the same.
+    """
     last = max((row["step"] for row in done.history), default=0) or 1
+    what = "accuracy" if any("retain_accuracy" in row for row in done.history) else "loss"
     return [
         {"rows": spent + cost * row["step"] / last}
         | {
-            part: row[f"{part}_accuracy"]
+            part: row[f"{part}_{what}"]
             for part in ("forget", "retain", "holdout")
-            if f"{part}_accuracy" in row
+            if f"{part}_{what}" in row
         }
         for row in done.history
     ]

@@ -65,7 +65,7 @@ def tune(
         seconds: no trial starts later than this; the first one always runs.
         seed: of the sampler.
     """
-    import optuna
+    import optuna  # seconds, which are no part of anybody's tuning
 
     started = perf_counter()
     space = Space(build(name, {}), gold, rows)
@@ -124,18 +124,21 @@ class Space:
         return ranges
 
     def fixed(self) -> Iterator[tuple[str, Method]]:
-        """The published settings, and those with the recipe's own optimizer."""
-        yield "published", self.published
-        recipe = self.gold.case.recipe
-        if getattr(self.published, "optimizer", None) == "sgd" and hasattr(self.published, "lr"):
-            yield (
-                "recipe",
-                replace(
-                    self.published,  # type: ignore[type-var]
-                    optimizer=recipe.optimizer,
-                    lr=recipe.lr,
-                ),
-            )
+        """The published settings, and those with the recipe's own optimizer.
+
+        Retraining is published as "the original recipe": that of the case.
+        """
+        recipe, published = self.gold.case.recipe, self.published
+        own: dict[str, Any] = {"optimizer": recipe.optimizer, "lr": recipe.lr}
+        if published.name == "retrain":
+            own |= {
+                name: getattr(recipe, name) for name in ("epochs", "batch_size", "weight_decay")
+            }
+            yield "published", replace(published, **own)  # type: ignore[type-var]
+            return
+        yield "published", published
+        if getattr(published, "optimizer", None) == "sgd" and hasattr(published, "lr"):
+            yield "recipe", replace(published, **own)  # type: ignore[type-var]
 
     def method(self, params: Mapping[str, Any]) -> Method:
         """The settings that a point of the space stands for."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from infounlearn.experiments.compare import ours
 from infounlearn.experiments.compare.cells import (
@@ -25,6 +26,7 @@ from infounlearn.experiments.compare.pack import Packed
 from infounlearn.experiments.compare.runs import build, run, settings_of
 from infounlearn.experiments.compare.tuning import tune
 from infounlearn.experiments.recipe import one_thread
+from infounlearn.experiments.relearn import relearn
 from infounlearn.point.methods import METHODS
 
 _OWN = tuple(f"infounlearn.experiments.compare.{name}" for name in ("gold", "runs"))
@@ -55,10 +57,11 @@ def tuning_key(name: str, gold: Gold, rows: float, trials: int, seconds: float) 
 
 
 def run_key(
-    name: str, settings: Mapping[str, Any] | None, gold: Gold, rows: float, seed: int
+    name: str, settings: Mapping[str, Any] | None, gold: Gold, rows: float, seed: int, again: bool
 ) -> str:
     """Hash of all that decides what a run gives."""
-    return make_key("run", gold.key, code_of(modules_of(name)), name, settings, rows, seed)
+    code, more = code_of(modules_of(name)), ["relearn"] if again else []
+    return make_key("run", gold.key, code, name, settings, rows, seed, *more)
 
 
 def tuning_cell(
@@ -92,7 +95,7 @@ def tuning_cell(
                 for one in tuned.trials
             ],
         }
-        cell = Cell(key, "tuning", gold.case.name, name, budget, None, status, reason, facts)
+        cell = Cell(key, "tuning", gold.name, name, budget, None, status, reason, facts)
         store_cell(folder, cell)
         return cell
 
@@ -112,12 +115,16 @@ def run_cell(
     settings: Mapping[str, Any] | None,
     budget: float,
     seed: int,
+    again: bool = False,
 ) -> Cell:
-    """Unlearn original ``seed`` and keep what the result shows, unless that is done."""
+    """Unlearn original ``seed`` and keep what the result shows, unless that is done.
+
+    With ``again`` the result also learns the forget records anew, for relearn time.
+    """
     with one_thread():
         gold = packed.gold()
         rows = gold.rows(budget)
-        key = run_key(name, settings, gold, rows, seed)
+        key = run_key(name, settings, gold, rows, seed, again)
         kept = load_cell(folder, key)
         if kept is not None:
             return kept
@@ -137,9 +144,17 @@ def run_cell(
             "history": [dict(row) for row in ran.history],
             "remarks": list(ran.remarks),
         }
-        cell = Cell(key, "run", gold.case.name, name, budget, seed, status, reason, facts)
+        if again and arrays is not None and ran.model is not None:
+            facts["relearn"] = relearn_steps(gold, ran.model, gold.originals[seed])
+        cell = Cell(key, "run", gold.name, name, budget, seed, status, reason, facts)
         store_cell(folder, cell, arrays)
         return cell
+
+
+def relearn_steps(gold: Gold, model: nn.Module, original: nn.Module) -> float:
+    """Median steps over three orders until the forget records are known again; at most the cap."""
+    runs = relearn([model], original, gold.case.forget, gold.case.recipe, seeds=range(3))
+    return float(runs.steps.double().median())
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
