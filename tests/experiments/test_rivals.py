@@ -12,7 +12,7 @@ from sklearn.base import clone
 from infounlearn.data.tabular import TableData
 from infounlearn.experiments.rivals import base as shared
 from infounlearn.experiments.rivals.adversarial import AdversarialRival, directed
-from infounlearn.experiments.rivals.base import Base, out_of_fold
+from infounlearn.experiments.rivals.base import Base, cross_fit
 from infounlearn.experiments.rivals.encoding import Encoder, coded
 from infounlearn.experiments.rivals.hsic import HsicRival
 from infounlearn.experiments.rivals.linear_post import LinearPostRival
@@ -57,7 +57,7 @@ def test_a_table_is_coded_with_the_attribute_last() -> None:
     assert columns[:, 1:].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 1, 1]]
 
 
-def test_one_model_is_fitted_once_and_scores_are_out_of_fold(
+def test_models_are_fitted_once_and_what_a_step_learns_of_their_scores_holds_of_new_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     X, y, z = table(300)
@@ -68,11 +68,16 @@ def test_one_model_is_fitted_once_and_scores_are_out_of_fold(
     base = Base("trees", levels=LEVELS)
     for share in (0.0, 0.5):
         ParityHeadCurve(base, share).fit(X, y, sensitive=z)
-    assert sorted(fits) == [200, 200, 200, 300]
+    assert fits == [200, 200, 200]
     # Trees know the rows they were fitted on; out of fold they do not.
     own = clone(base).fit(X, y).scores(X)
-    held = out_of_fold(base, X, y, z)
+    crossed = cross_fit(base, X, y, z)
+    held = crossed.out_of_fold
     assert ((own > 0.5) == y).mean() > ((held > 0.5) == y).mean() + 0.1
+    # Each row was left out by one of the models, which scored it; new rows have their mean.
+    said = np.array([part.scores(X) for part in crossed.parts])
+    assert np.all((said == held).any(axis=0))
+    assert np.allclose(crossed.scores(X), said.mean(axis=0))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -91,6 +96,17 @@ def test_bounded_heads_keep_their_bound_and_agree_with_each_other(share: float) 
         assert demographic_parity_difference(law, z) == pytest.approx(share * gap, abs=0.03)
         shown.append(law[np.arange(len(y)), y].mean())
     assert np.ptp(shown) < 0.01
+
+
+def test_linear_post_of_few_rows_is_a_threshold_in_each_group() -> None:
+    X, y, z = table(150)
+    rival = LinearPostRival(Base("linear", levels=LEVELS)).fit(X, y, sensitive=z)
+    scores = np.linspace(0, 1, 2001)
+    for group in ("a", "b"):
+        accepted = rival.accept(scores, np.full(2001, group))
+        # More cells than rows: those between two rows must not be refused among accepted ones.
+        assert (np.diff(accepted) >= -1e-9).all()
+        assert accepted[-1] == 1
 
 
 def test_equipy_is_the_barycenter_of_scores_up_to_its_noise() -> None:

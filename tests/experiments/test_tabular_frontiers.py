@@ -13,7 +13,14 @@ import pytest
 from infounlearn.experiments.figures import tabular_methods, tabular_table
 from infounlearn.experiments.figures.tabular_frontiers import Design, run
 from infounlearn.experiments.figures.tabular_limit import best_accuracies
-from infounlearn.experiments.figures.tabular_table import Panel, Verdict, best, sentences, verdicts
+from infounlearn.experiments.figures.tabular_table import (
+    Panel,
+    Verdict,
+    best,
+    other_views,
+    sentences,
+    verdicts,
+)
 from infounlearn.feature.frontier_cells import Cell
 from infounlearn.feature.frontiers import Frontier
 
@@ -46,6 +53,34 @@ def test_verdicts_compare_the_best_of_each_side_by_paired_errors() -> None:
         assert text[0].startswith("Our best area")
         assert len(text) == 3
         assert text[1].startswith(answer)
+
+
+def test_other_views_see_a_ranking_that_tells_and_settings_that_straddle_parity() -> None:
+    # (gap, accuracy): theirs has one more setting by parity, worth less than a coin between ours
+    # and the constant. Its ranking tells the attribute whatever its decision does.
+    points = {
+        "plain": [(0.2, 0.82)],
+        "ParityHead": [(0.03, 0.803), (0.05, 0.805), (0.1, 0.81)],
+        "HSIC": [(0.01, 0.73), (0.03, 0.8029), (0.1, 0.81)],
+    }
+    cells = []
+    for fold in range(5):
+        for name, shown in points.items():
+            for at, (gap, accuracy) in enumerate(shown):
+                figures = {
+                    "accuracy": accuracy + 0.00001 * fold * (name == "HSIC"),
+                    "auroc": 0.9 if name == "HSIC" else 0.85,
+                    "parity": gap,
+                    "ks": 0.3 if name == "HSIC" else gap,
+                }
+                cells.append(Cell(name, "dial", at, fold, figures))
+    constants = tuple({"accuracy": 0.7, "auroc": 0.5} for _ in range(5))
+    found = Frontier(tuple(cells), constants, "plain", 0.25, {"task": "classification"})
+    panel = Panel("t, z", "linear", found)
+    assert [one.answer for one in verdicts([panel])] == ["behind", "behind"]
+    coins, ranked = other_views([panel])
+    assert "1 comparisons: ahead in 1" in coins
+    assert "1 comparisons: ahead in 1" in ranked
 
 
 def test_the_plain_model_is_on_neither_side() -> None:

@@ -127,3 +127,36 @@ def test_bad_comparisons_are_named() -> None:
         paired_difference([1.0, 2.0], [0.5, 0.5], test_to_train=0.25, confidence=1.0)
     with pytest.raises(InputError, match="negative"):
         best_utility([0.1], [0.5], [-0.1], constant=0.5)
+
+
+def test_mixtures_known_by_hand() -> None:
+    # From .7 at 0 straight to .9 at .1, past a point below that line; flat from there.
+    area = frontier_area([0.05, 0.1], [0.75, 0.9], limit=0.2, constant=0.7, mixtures=True)
+    assert area == pytest.approx((0.8 * 0.1 + 0.9 * 0.1) / 0.2, abs=1e-15)
+    # What lies beyond the limit can be mixed in; without a coin it is out of reach.
+    assert frontier_area([0.4], [0.9], limit=0.2, constant=0.7) == pytest.approx(0.7)
+    mixed = frontier_area([0.4], [0.9], limit=0.2, constant=0.7, mixtures=True)
+    assert mixed == pytest.approx(0.75)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1)), max_size=8),
+    st.floats(0, 1),
+    st.floats(0.01, 0.6),
+)
+def test_mixtures_are_what_the_best_coin_between_two_points_gives(
+    points: list[tuple[int, float]], constant: float, limit: float
+) -> None:
+    x = np.array([0, *(gap for gap, _ in points)]) / 1000
+    y = np.array([constant, *(utility for _, utility in points)])
+    middle = (np.arange(400) + 0.5) / 400 * limit
+    best = np.full(len(middle), constant)
+    for a in range(len(x)):
+        best = np.where(x[a] <= middle, np.maximum(best, y[a]), best)
+        for b in np.flatnonzero(x > x[a]):
+            share = (middle - x[a]) / (x[b] - x[a])
+            inside = (share >= 0) & (share <= 1)
+            best = np.where(inside, np.maximum(best, y[a] + share * (y[b] - y[a])), best)
+    area = frontier_area(x[1:], y[1:], limit=limit, constant=constant, mixtures=True)
+    assert area == pytest.approx(best.mean(), abs=(len(x) + 1) / 400)
+    assert area >= frontier_area(x[1:], y[1:], limit=limit, constant=constant) - 1e-12

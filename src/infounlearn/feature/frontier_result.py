@@ -137,6 +137,7 @@ class Frontier:
         limit: float | None = None,
         against: str | None = None,
         confidence: float = 0.95,
+        mixtures: bool = False,
     ) -> tuple[Area, ...]:
         """Area of each method, largest mean first, and its paired difference to one of them.
 
@@ -147,13 +148,15 @@ class Frontier:
             limit: gaps count from 0 to this; default the plain model's mean gap.
             against: method to compare with; default the one of largest mean.
             confidence: of the intervals.
+            mixtures: count coins between a method's settings too, and between one and the constant
+                predictor (see :func:`infounlearn.math.frontier_area`).
 
         Raises:
             InputError: a measure that was not taken, an unknown method, or no limit.
         """
         utility, gap = self._chosen(utility, gap)
         limit = self.limit(gap) if limit is None else limit
-        areas = {name: self._areas(name, utility, gap, limit) for name in self.methods}
+        areas = {name: self._areas(name, utility, gap, limit, mixtures) for name in self.methods}
         ranked = sorted(areas, key=lambda name: -float(np.mean(areas[name] or [-np.inf])))
         against = ranked[0] if against is None else against
         problems = Problems("Frontier.hypervolumes")
@@ -230,7 +233,9 @@ class Frontier:
             found.setdefault((cell.method, cell.value), []).append(cell)
         return found
 
-    def _areas(self, method: str, utility: str, gap: str, limit: float) -> list[float]:
+    def _areas(
+        self, method: str, utility: str, gap: str, limit: float, mixtures: bool
+    ) -> list[float]:
         sign = UTILITIES[utility]
         found = []
         for fold, constant in enumerate(self.constants):
@@ -243,7 +248,8 @@ class Frontier:
                 return []
             gaps, utilities = zip(*points, strict=True)
             floor = sign * constant[utility]
-            found.append(frontier_area(gaps, utilities, limit=limit, constant=floor))
+            area = frontier_area(gaps, utilities, limit=limit, constant=floor, mixtures=mixtures)
+            found.append(area)
         return found
 
     def _has(self, name: str) -> bool:

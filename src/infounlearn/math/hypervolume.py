@@ -67,14 +67,24 @@ def best_utility(
     return best
 
 
-def frontier_area(gaps: ArrayLike, utilities: ArrayLike, *, limit: float, constant: float) -> float:
-    """(1/D) ∫₀ᴰ A(d) dd, exactly: A is a staircase.
+def frontier_area(
+    gaps: ArrayLike,
+    utilities: ArrayLike,
+    *,
+    limit: float,
+    constant: float,
+    mixtures: bool = False,
+) -> float:
+    """(1/D) ∫₀ᴰ A(d) dd, exactly: A is a staircase, or with mixtures its concave majorant.
 
     Args:
         gaps: (k,) gap of each point, 0 or more.
         utilities: (k,) its utility, larger is better.
         limit: D, for example the gap of the plain model.
         constant: utility of the predictor that ignores its input (see :func:`best_utility`).
+        mixtures: also on offer are coins between two points, or one and the constant predictor.
+            Their utility is the mean of both, and their gap at most that (for gaps that are convex,
+            as all differences of rates and distances of laws are).
 
     Raises:
         InputError: as :func:`best_utility`; or the limit is not a positive number.
@@ -85,6 +95,12 @@ def frontier_area(gaps: ArrayLike, utilities: ArrayLike, *, limit: float, consta
     )
     problems.raise_if_any()
     left, height = _staircase(gaps, utilities, constant, "frontier_area")
+    if mixtures:
+        from scipy.integrate import trapezoid
+
+        at, corners = _majorant(left, height)
+        inside = np.append(at[at < limit], limit)
+        return float(trapezoid(np.interp(inside, at, corners), inside) / limit)
     edges = np.append(np.minimum(left, limit), limit)
     return float(height @ np.diff(edges) / limit)
 
@@ -141,6 +157,25 @@ def paired_difference(
     error = math.sqrt((1 / folds + test_to_train) * float(difference.var(ddof=1)))
     reach = float(student.ppf((1 + confidence) / 2, folds - 1)) * error
     return PairedDifference(mean, error, (mean - reach, mean + reach), confidence, folds)
+
+
+def _majorant(left: np.ndarray, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Corners of the least concave function above a rising staircase, which ends flat."""
+    corners: list[tuple[float, float]] = []
+    for x, y in zip(left.tolist(), height.tolist(), strict=True):
+        while corners and (corners[-1][0] == x or _below(corners, x, y)):
+            corners.pop()
+        corners.append((x, y))
+    at, top = np.array(corners).T
+    return at, top
+
+
+def _below(corners: list[tuple[float, float]], x: float, y: float) -> bool:
+    """Whether the last corner is on or below the line from the one before it to (x, y)."""
+    if len(corners) < 2:
+        return False
+    (first, low), (last, high) = corners[-2:]
+    return (high - low) * (x - first) <= (y - low) * (last - first)
 
 
 def _staircase(

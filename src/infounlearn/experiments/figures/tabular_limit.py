@@ -8,14 +8,16 @@ from there. The choice has seen the test labels, so the limit itself is out of r
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
 
 import numpy as np
-from sklearn.base import clone
 
+from infounlearn import files
 from infounlearn.data.folds import stratified_folds
-from infounlearn.experiments.rivals.base import Base
+from infounlearn.experiments.rivals.base import Base, cross_fit
 from infounlearn.experiments.rivals.encoding import Coded
+from infounlearn.feature.frontier_cells import digest
 from infounlearn.math.decision_curve import fit_parity_curve
 
 LIMIT = "limit of thresholds"
@@ -46,16 +48,26 @@ def best_accuracies(
     return found
 
 
-def limit_areas(base: Base, rows: Coded, folds: int, seed: int, limit: float) -> list[float]:
-    """Per fold, the mean of the best accuracy over gaps from 0 to ``limit``."""
+def limit_areas(
+    base: Base, rows: Coded, folds: int, seed: int, limit: float, folder: Path
+) -> list[float]:
+    """Per fold, the mean of the best accuracy over gaps from 0 to ``limit``; kept in ``folder``.
+
+    The score is the one that post-processing methods are given.
+    """
     from scipy.integrate import trapezoid
 
+    key = digest("limit", base.get_params(), rows.X, rows.y, rows.sensitive, folds, seed, limit)
+    path = folder / f"limit-{key}.json"
+    if path.exists():
+        return [float(area) for area in json.loads(path.read_text(encoding="utf-8"))]
     codes = np.unique(rows.sensitive, return_inverse=True)[1]
     gaps = np.linspace(0, limit, GRID)
     found = []
     for train, test in stratified_folds(rows.y, codes, folds, seed):
-        fitted: Any = clone(base).fit(rows.X[train], rows.y[train])
-        target = (rows.y[test] == fitted.classes_[1]).astype(int)
-        best = best_accuracies(fitted.scores(rows.X[test]), target, codes[test], gaps)
+        target = (rows.y == np.unique(rows.y)[1]).astype(int)
+        fitted = cross_fit(base, rows.X[train], target[train], rows.sensitive[train])
+        best = best_accuracies(fitted.scores(rows.X[test]), target[test], codes[test], gaps)
         found.append(float(trapezoid(best, gaps) / limit))
+    files.write_atomically(path, json.dumps(found).encode())
     return found

@@ -72,16 +72,24 @@ def best(areas: Sequence[Area], ours: bool) -> Area | None:
     return None
 
 
-def verdicts(panels: Sequence[Panel]) -> list[Verdict]:
-    """One per panel and utility."""
+def verdicts(
+    panels: Sequence[Panel],
+    utilities: Sequence[str] = ("accuracy", "auroc", "mse"),
+    gap: str | None = None,
+    *,
+    mixtures: bool = False,
+) -> list[Verdict]:
+    """One per panel and utility; ``gap`` and ``mixtures`` as in :meth:`Frontier.hypervolumes`."""
     found = []
     for panel in panels:
-        for utility in UTILITIES[panel.task]:
-            areas = panel.frontier.hypervolumes(utility)
+        for utility in (one for one in UTILITIES[panel.task] if one in utilities):
+            areas = panel.frontier.hypervolumes(utility, gap, mixtures=mixtures)
             own, other = best(areas, True), best(areas, False)
             if own is None or other is None:
                 continue
-            against = panel.frontier.hypervolumes(utility, against=other.method)
+            against = panel.frontier.hypervolumes(
+                utility, gap, against=other.method, mixtures=mixtures
+            )
             compared = next(area.difference for area in against if area.method == own.method)
             if compared is not None:
                 words = (panel.case, panel.base, utility, own.method, other.method)
@@ -132,21 +140,51 @@ def points(panels: Sequence[Panel]) -> list[dict[str, Any]]:
 
 def sentences(found: Sequence[Verdict]) -> list[str]:
     """The verdicts in words, each loss by name."""
+    head = f"Our best area against the best of the others, {_counted(found)}."
+    return [head, *map(_told, found)]
+
+
+def other_views(panels: Sequence[Panel]) -> list[str]:
+    """What the verdicts become in two other measures of the same runs; losses by name.
+
+    A method whose settings happen to fall on both sides of parity has one near it on every fold,
+    and the staircase rewards that; mixtures do so less. And a decision that is always the same has
+    no gap, however much its ranking tells of the attribute: Kolmogorov distance sees the ranking.
+    """
+    lines = []
+    for text, found in (
+        (
+            "With coins between settings of a method, and between one and the constant predictor, "
+            "allowed to all",
+            verdicts(panels, ("accuracy", "mse"), mixtures=True),
+        ),
+        (
+            "AUROC over the Kolmogorov distance of score laws in place of the gap at one half",
+            verdicts(panels, ("auroc",), "ks"),
+        ),
+    ):
+        lost = "".join(" " + _told(one) for one in found if one.answer == "behind")
+        if found:
+            lines.append(f"{text}, {_counted(found)}.{lost}")
+    return lines
+
+
+def _counted(found: Sequence[Verdict]) -> str:
     count = dict.fromkeys(("ahead", "within", "behind"), 0)
     for verdict in found:
         count[verdict.answer] += 1
-    lines = [
-        f"Our best area against the best of the others, {len(found)} comparisons: ahead in "
-        f"{count['ahead']}, behind by at most one paired standard error in {count['within']}, "
-        f"behind by more in {count['behind']}."
-    ]
-    lines += [
+    return (
+        f"{len(found)} comparisons: ahead in {count['ahead']}, behind by at most one paired "
+        f"standard error in {count['within']}, behind by more in {count['behind']}"
+    )
+
+
+def _told(verdict: Verdict) -> str:
+    return (
         f"{verdict.answer}: {verdict.case}, {verdict.base}, {verdict.utility}: {verdict.ours} "
         f"minus {verdict.theirs} {verdict.difference:+.5f}, standard error "
         f"{verdict.standard_error:.5f}."
-        for verdict in found
-    ]
-    return lines
+    )
 
 
 def _of_limit(panel: Panel) -> tuple[str, ...]:

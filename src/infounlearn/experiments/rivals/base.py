@@ -1,13 +1,14 @@
 """The models that all methods share: logistic (or ridge) regression, boosted trees, a small net.
 
-A fitted model and its out-of-fold scores are kept by this process, so that a dial over
-post-processing fits the model once per fold.
+A fitted model, and a cross-fit with its out-of-fold scores, are kept by this process, so that a
+dial over post-processing fits them once per fold.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -98,20 +99,41 @@ class Base(BaseEstimator):
         return X if self.encoder_ is None else self.encoder_.transform(X)
 
 
-def out_of_fold(base: Base, X: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """(n,) scores of training rows by models that were not fitted on them.
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """Models of the parts of a cross-fit, what they say of rows they did not see, and their mean.
 
-    Scores of the rows a model was fitted on are too sure, of boosted trees on small tables by far.
+    Attributes:
+        out_of_fold: (n,) scores of the training rows, each by the model that was fitted without it.
+        parts: the models; new rows are scored by their mean.
+    """
+
+    out_of_fold: np.ndarray
+    parts: tuple[Base, ...]
+
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """(n,) mean score of new rows."""
+        found: np.ndarray = np.mean([part.scores(X) for part in self.parts], axis=0)
+        return found
+
+
+def cross_fit(base: Base, X: np.ndarray, y: np.ndarray, z: np.ndarray) -> Crossed:
+    """The score that all post-processing is given, as our heads make it by default.
+
+    Scores of the rows a model was fitted on are too sure, of boosted trees on small tables by far;
+    and what is learned of some models' scores need not hold of another's: a net that is fitted
+    again moves a whole group. So new rows are scored by the models that scored the training rows.
     """
     from sklearn.base import clone
 
-    def scored() -> np.ndarray:
-        found = np.empty(len(y))
+    def crossed() -> Crossed:
+        found, parts = np.empty(len(y)), []
         for train, test in stratified_folds(y, z, INNER_FOLDS, base.random_state):
-            found[test] = clone(base).fit_anew(X[train], y[train]).scores(X[test])
-        return found
+            parts.append(clone(base).fit_anew(X[train], y[train]))
+            found[test] = parts[-1].scores(X[test])
+        return Crossed(found, tuple(parts))
 
-    result: np.ndarray = kept(digest("scores", base.get_params(), X, y, z), scored)
+    result: Crossed = kept(digest("crossed", base.get_params(), X, y, z), crossed)
     return result
 
 

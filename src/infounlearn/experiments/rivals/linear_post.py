@@ -36,6 +36,9 @@ class LinearPostRival(Decider):
         for number, group in enumerate(groups):
             own = scores[z == group]
             cuts = np.unique(np.quantile(own, np.linspace(0, 1, CELLS + 1)[1:-1]))
+            # A cell that no fitted row is in would be refused for nothing: its neighbour takes it.
+            held = np.unique(np.searchsorted(cuts, own, side="right"))
+            cuts = cuts[held[1:] - 1]
             cell = np.searchsorted(cuts, own, side="right")
             count = np.bincount(cell, minlength=len(cuts) + 1)
             total = np.bincount(cell, own, len(cuts) + 1)

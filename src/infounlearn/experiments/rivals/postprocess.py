@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 
-from infounlearn.experiments.rivals.base import Base, out_of_fold
+from infounlearn.experiments.rivals.base import Base, cross_fit
 from infounlearn.math.parity import demographic_parity_difference
 
 
@@ -37,17 +37,17 @@ class Scored(ClassifierMixin, BaseEstimator):
 
 
 class PostProcessor(BaseEstimator, ABC):
-    """Fits a base model, then a step on its out-of-fold training scores."""
+    """Cross-fits a base model, then fits a step on its out-of-fold training scores."""
 
     base: Base
 
     def fit(self, X: np.ndarray, y: np.ndarray, sensitive: np.ndarray) -> PostProcessor:
-        """Fit the base model, shared with all that have the same one, and then the step."""
-        self.base_ = clone(self.base).fit(X, y)
+        """Fit the base models, shared with all that have the same ones, and then the step."""
         if self.base.task == "classification":
-            self.classes_ = self.base_.classes_
+            self.classes_ = np.unique(y)
             y = (y == self.classes_[1]).astype(int)
-        self.fit_scores(out_of_fold(self.base, X, y, sensitive), y, sensitive)
+        self.base_ = cross_fit(self.base, X, y, sensitive)
+        self.fit_scores(self.base_.out_of_fold, y, sensitive)
         return self
 
     @abstractmethod
