@@ -129,6 +129,8 @@ def test_all_records_are_seen_each_epoch(variant: Any) -> None:
     do(RandomLabel(epochs=2, batch_size=12, variant=variant).start(task))
     assert task.visits("retain") == sorted(2 * [*range(192)])
     assert task.visits("forget") == sorted(2 * [*range(36)])
+    half = len(task.seen) // 2
+    assert task.seen[:half] != task.seen[half:], "each epoch has an order of its own"
 
 
 def test_amnesiac_has_its_own_published_settings() -> None:
