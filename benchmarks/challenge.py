@@ -54,25 +54,31 @@ def _one_record(unlearned: np.ndarray, retrained: np.ndarray) -> float:
     if min(spreads) < 0.01 * max(spreads):
         return 50.0
     least, largest = min(positive.min(), negative.min()), max(positive.max(), negative.max())
-    found = []
-    t = np.linspace(least, largest, int(np.ceil((largest - least) * PER_UNIT)))
-    found.append(_best((positive[:, None] >= t).mean(0), (negative[:, None] >= t).mean(0)))
+    t = published_thresholds(least, largest)
+    rule1 = _best((positive[:, None] >= t).mean(0), (negative[:, None] >= t).mean(0))
     if spreads[0] >= spreads[1]:
         positive, negative = negative, positive
-    width = positive.max() - positive.min()
-    ends = positive.min() + width - BUFFER, positive.max() + BUFFER
-    right = np.linspace(*ends, int(np.ceil((ends[1] - ends[0]) * PER_UNIT)))
-    each = int(np.ceil(2 * BUFFER * PER_UNIT))
-    left = np.concatenate(
-        [np.linspace(r - width - BUFFER, r - width + BUFFER, each) for r in right]
-    )
-    right = np.repeat(right, each)
+    left, right = published_intervals(positive)
 
     def inside(pool: np.ndarray) -> np.ndarray:
         return ((left <= pool[:, None]) & (pool[:, None] <= right)).mean(0)
 
-    found.append(_best(inside(positive), inside(negative)))
-    return float(np.clip(max(found), 0, 50))
+    return float(np.clip(max(rule1, _best(inside(positive), inside(negative))), 0, 50))
+
+
+def published_thresholds(least: float, largest: float) -> np.ndarray:
+    """100 thresholds per unit between the extremes of both pools."""
+    return np.linspace(least, largest, int(np.ceil((largest - least) * PER_UNIT)))
+
+
+def published_intervals(narrower: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right end of every interval tried for the narrower pool."""
+    width = narrower.max() - narrower.min()
+    ends = narrower.min() + width - BUFFER, narrower.max() + BUFFER
+    right = np.linspace(*ends, int(np.ceil((ends[1] - ends[0]) * PER_UNIT)))
+    each = int(np.ceil(2 * BUFFER * PER_UNIT))
+    left = [np.linspace(r - width - BUFFER, r - width + BUFFER, each) for r in right]
+    return np.concatenate(left), np.repeat(right, each)
 
 
 def _best(tpr: np.ndarray, fpr: np.ndarray) -> float:

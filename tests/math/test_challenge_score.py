@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from benchmarks.challenge import published_epsilon
+from benchmarks.challenge import published_epsilon, published_intervals, published_thresholds
 
 from infounlearn.errors import InputError
+from infounlearn.math import challenge_rules
 from infounlearn.math.challenge_score import (
     challenge_epsilon,
     challenge_final_score,
@@ -50,6 +51,33 @@ def test_rounding_to_401_right_ends_is_among_the_cases_compared() -> None:
         low, high = narrow.min(0), narrow.max(0)
         counts |= set(np.ceil((high + 2 - (low + (high - low) - 2)) * 100))
     assert counts == {400, 401}
+
+
+@pytest.mark.parametrize(("loc", "scale"), [(0.0, 1.0), (14.0, 0.02), (30.0, 0.01), (100.0, 0.05)])
+def test_the_attacks_counted_are_those_of_the_grid_and_no_other(loc: float, scale: float) -> None:
+    """One attack at a time is given a worth, so that a missed or an invented one is seen."""
+    n, rng, right_ends = 6, np.random.default_rng(5), set()
+    for _ in range(6):
+        positive, negative = rng.normal(loc, [[scale], [2 * scale]], (2, n))
+        left, right = published_intervals(positive)
+        right_ends.add(len(left) // 400)
+        t = published_thresholds(min(*positive, *negative), max(*positive, *negative))
+        for rule, calls in (
+            (challenge_rules.best_threshold, lambda pool, t=t: pool[:, None] >= t),
+            (
+                challenge_rules._on_grid,
+                lambda pool, a=left, b=right: (a <= pool[:, None]) & (pool[:, None] <= b),
+            ),
+        ):
+            on_grid = set((calls(positive).sum(0) * (n + 1) + calls(negative).sum(0)).tolist())
+            found = {
+                attack
+                for attack, worth in enumerate(np.eye((n + 1) ** 2))
+                if rule(positive[:, None], negative[:, None], worth, "published")[0]
+            }
+            # Nothing called positive is an attack that never counts.
+            assert found - {0} == on_grid - {0}
+    assert right_ends == {400, 401} if loc in (14.0, 30.0) else {400} <= right_ends
 
 
 def test_an_infinitely_fine_grid_finds_more_and_every_interval_more_still() -> None:

@@ -102,6 +102,10 @@ def test_trap_10_zero_variance_is_finite_and_correctness_is_refused() -> None:
     same = u_lira(still, still)
     assert same.accuracy == 0.5
     assert (same.unlearned == 0).all()
+    # Half of 15 ratios of exactly 1 are called "unlearned", rounded outwards.
+    assert same.interval[0] == pytest.approx(
+        stats.binomtest(7, 15).proportion_ci(0.975, method="exact").low
+    )
     apart = u_lira(still + 40, still)
     assert np.isfinite(apart.unlearned).all()
     assert apart.accuracy == 1
