@@ -97,6 +97,8 @@ def test_one_step_moves_the_masked_weights_alone_as_random_labels_would() -> Non
         training.optimizer.step()
         (training.after_step or (lambda: None))()
     chosen = torch.cat([m.reshape(-1) for m in top_share(saliency(task_of(), 1000), 0.4)])
+    gradient = torch.cat([weight.grad.reshape(-1) for weight in ours.model.parameters()])
+    assert (gradient[~chosen] == 0).all()
     wanted = torch.where(chosen, flat(theirs.model), flat(TRAINED))
     assert torch.equal(flat(ours.model), wanted)
 
