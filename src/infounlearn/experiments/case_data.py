@@ -118,11 +118,9 @@ SOURCES: dict[str, Source] = {
     "cifar10": Source(
         _cifar10,
         {"resnet": ResNet(), "cnn": ConvNet(side=32, channels=3)},
+        # At 2e-3 the loss still jumps in the last epochs, and so would the floor of a comparison.
         {
-            network: (
-                Recipe(epochs=30, batch_size=64, lr=2e-3),
-                Recipe(epochs=20, batch_size=64, lr=2e-3),
-            )
+            network: _always(Recipe(epochs=30, batch_size=64, lr=1e-3))
             for network in ("resnet", "cnn")
         },
         num_classes=10,
