@@ -80,6 +80,16 @@ def test_the_attacks_counted_are_those_of_the_grid_and_no_other(loc: float, scal
     assert right_ends == {400, 401} if loc in (14.0, 30.0) else {400} <= right_ends
 
 
+def test_thresholds_of_rule_1_are_counted_up_to_the_last() -> None:
+    rng = np.random.default_rng(6)
+    values = np.sort(rng.normal(5, 1, (3000, 4)), axis=1)
+    values[:, 2] = values[:, 3] - 1e-3  # between them only the last threshold, rounded or not
+    counted = challenge_rules._counted(values)
+    for v, found in zip(values, counted, strict=True):
+        upto = np.searchsorted(published_thresholds(v[0], v[-1]), v, "right")
+        assert found.tolist() == np.diff(upto, prepend=0).tolist()
+
+
 def test_an_infinitely_fine_grid_finds_more_and_every_interval_more_still() -> None:
     grows = np.zeros(2)
     for number, (loc, scale) in enumerate(LAWS):

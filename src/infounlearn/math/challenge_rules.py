@@ -146,8 +146,9 @@ def _on_grid(positive: Floats, negative: Floats, worth: Floats, thresholds: Thre
             turns = j[1:] != j[:-1]
             rows = np.flatnonzero(np.append(turns, True) | np.append(True, turns))
             right, j = right[rows], j[rows]
-        attack = key[j][:, None] - key[:-1]
-        attack *= _reached(v, low[record], right, width)
+        some = slice(0, j[-1])  # no interval ends above the last right end
+        attack = key[j][:, None] - key[some]
+        attack *= _reached(v[some], low[record], right, width)
         best[record] = max(best[record], worth.take(attack, mode="clip").max())
     return best
 
@@ -197,6 +198,6 @@ def _sorted(positive: Floats, negative: Floats) -> tuple[Floats, NDArray[np.int6
     v = np.concatenate([positive, negative]).T
     order = np.argsort(v, axis=1, kind="stable")
     steps = np.where(order < len(positive), len(negative) + 1, 1)
-    key = np.zeros((len(v), v.shape[1] + 1), dtype=np.int64)
+    key = np.zeros((len(v), v.shape[1] + 1), dtype=np.intp)
     np.cumsum(steps, axis=1, out=key[:, 1:])
     return np.take_along_axis(v, order, axis=1), key
