@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +12,8 @@ import tyro
 
 from infounlearn.cli.audit import Settings
 from infounlearn.cli.choices import Choices, ScheduleOptions
-from infounlearn.cli.parsing import as_plain, parse, read_config, words_of
+from infounlearn.cli.methods import MethodOptions, chosen_method, with_help_of
+from infounlearn.cli.parsing import as_plain, as_words, parse, read_config, words_of
 from infounlearn.cli.running import finish, started
 from infounlearn.errors import Problems
 
@@ -28,6 +29,7 @@ class Points:
 
         infounlearn points --dataset digits --forget-random 0.1 --label-noise 0.2
         infounlearn points --dataset mnist --forget-class 3 --forget-fraction 0.75
+        infounlearn points --dataset digits --forget-class 3 --method scrub --scrub.alpha 0.1
 
     Your own model, from the folder that holds nets.py:
 
@@ -57,8 +59,9 @@ class Points:
         data: package.module:callable that returns your record sets.
         reference: weights of networks you retrained without the forget set.
         forget: CSV file of the records to forget.
-        schedule: length, batches, step size.
         how: objective, restart, stop.
+        methods: published methods.
+        schedule: length, batches, step size.
         audit: how the audit computes.
         seed: of everything random.
         checkpoint: folder that keeps the run; the same command started again goes on from there.
@@ -82,6 +85,7 @@ class Points:
     reference: tuple[Path, ...] = ()
     forget: Path | None = None
     how: Annotated[Choices, tyro.conf.arg(name="")] = field(default_factory=Choices)
+    methods: Annotated[MethodOptions, tyro.conf.arg(name="")] = field(default_factory=MethodOptions)
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
     audit: Settings = field(default_factory=Settings)
     seed: int = 0
@@ -93,21 +97,27 @@ class Points:
 
 def main(words: Sequence[str]) -> int:
     """Run the job and return the exit code of its verdicts."""
+    if {"-h", "--help"} & set(words):
+        parse(with_help_of(Points, list(words)), words, "points")
     options = parse(Points, words, "points")
     if options.config is not None:
         words = [*read_config(options.config, "points"), *words]
         options = parse(Points, words, "points")
-    from infounlearn.experiments.job import check_out, run_job
+    from infounlearn.experiments.job import check_method, check_out, run_job
     from infounlearn.experiments.subject import built_in, own
 
     _require_one_source(options)
-    unlearning = options.how.arguments()
+    unlearning = _unlearning(options)
     check_out(options.out, (options.weights, *options.reference))
     case = _case(options) if options.dataset is not None else None
-    if case is not None:
+    if case is not None and "method" in unlearning:
+        check_method(unlearning["method"], case, options.seed)
+    elif case is not None:
         # Read again, now that the schedule's defaults are known: words that were given still win.
         options = parse(Points, [*_schedule_words(case), *words], "points")
-    with started(options.schedule.epochs) as watch:
+        unlearning = _unlearning(options)
+    length = None if "method" in unlearning else options.schedule.epochs
+    with started(length) as watch:
         if case is not None:
             subject = built_in(
                 case, references=options.references, cache_dir=options.cache, watch=watch
@@ -125,11 +135,7 @@ def main(words: Sequence[str]) -> int:
             subject,
             out=options.out,
             seed=options.seed,
-            unlearning={
-                **unlearning,
-                "schedule": options.schedule,
-                "checkpoint": options.checkpoint,
-            },
+            unlearning={**unlearning, "checkpoint": options.checkpoint},
             auditing=as_plain(options.audit),
             command=["points", *words],
             options=_repeatable(options),
@@ -138,6 +144,18 @@ def main(words: Sequence[str]) -> int:
     if done.record is None and options.checkpoint is not None:
         print("The same command goes on from the checkpoint.", file=sys.stderr)
     return finish(done, as_json=options.json)
+
+
+def _unlearning(options: Points) -> dict[str, Any]:
+    """Arguments of :func:`infounlearn.unlearn`: of the default, or of a published method."""
+    share = options.how.audit_share
+    default = as_words(replace(options.how, audit_share=Choices().audit_share))
+    method = chosen_method(
+        options.methods, [*default, *as_words(options.schedule, prefix="schedule.")]
+    )
+    if method is not None:
+        return {"method": method, "audit_share": share}
+    return {**options.how.arguments(), "schedule": options.schedule}
 
 
 def _require_one_source(options: Points) -> None:
@@ -193,7 +211,12 @@ def _schedule_words(case: Case) -> list[str]:
 def _repeatable(options: Points) -> dict[str, Any]:
     """Options for run.json: flat where the command line is, without what only this call needs."""
     plain = as_plain(options)
-    how = plain.pop("how")
+    how, methods = plain.pop("how"), plain.pop("methods")
     for name in ("config", "json"):
         del plain[name]
-    return {**plain, **how}
+    name = methods["method"]
+    if name is None:
+        return {**plain, **how}
+    del plain["schedule"]
+    own = methods[name.replace("-", "_")]
+    return {**plain, "audit_share": how["audit_share"], "method": name, name: own}

@@ -14,11 +14,13 @@ from torch import nn
 
 from infounlearn.audit import audit, collect_outputs
 from infounlearn.errors import InputError, Problems
+from infounlearn.experiments.cases import Case
 from infounlearn.experiments.recipe import one_thread
 from infounlearn.experiments.subject import Silence, Subject, Watch
 from infounlearn.files import write_atomically
 from infounlearn.interface import Audit, Outputs, Record
 from infounlearn.point import BlindSpotWarning, Unlearned, unlearn
+from infounlearn.point.methods.verb import rehearse
 from infounlearn.provenance import provenance
 from infounlearn.report import check_folder, write_report
 
@@ -210,6 +212,22 @@ def check_out(folder: Path, inputs: Sequence[Path | None] = ()) -> None:
     )
     problems.raise_if_any()
     check_folder(folder)
+
+
+def check_method(method: Any, case: Case, seed: int = 0) -> None:
+    """Try, before any network is trained, whether ``method`` can unlearn from those of a case.
+
+    Raises:
+        InputError: the method has no use for such a network.
+    """
+    rehearse(
+        method,
+        case.factory(0),
+        forget=case.forget,
+        retain=case.retain,
+        fresh=case.factory,
+        seed=seed,
+    )
 
 
 def _cost(subject: Subject, result: Unlearned) -> dict[str, float]:

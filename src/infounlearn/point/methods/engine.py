@@ -125,7 +125,7 @@ def _evaluate(job: Run, one: Pass, loss: float) -> None:
     if not all(bool(torch.isfinite(values).all()) for values in [torch.tensor(loss), *tensors]):
         raise DivergenceError(
             f"{job.method.name}: numbers are not finite after {job.step} steps (loss {loss}): "
-            "lower lr"
+            + ("lower lr" if hasattr(job.method, "lr") else "choose milder settings")
         )
     row = {
         "step": job.step,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,7 +14,7 @@ from torch import nn
 from infounlearn.errors import Problems
 from infounlearn.files import writable_folder
 from infounlearn.interface import RunSummary
-from infounlearn.point.batches import stream_seed
+from infounlearn.point.batches import RecordSet, stream_seed
 from infounlearn.point.evaluation import Evaluator, Sets, figures
 from infounlearn.point.methods import METHODS
 from infounlearn.point.methods.base import Method
@@ -23,7 +24,7 @@ from infounlearn.point.progress import showing
 from infounlearn.point.restart import Fresh, fresh_network
 from infounlearn.point.result import Unlearned
 from infounlearn.point.settings import describe, fingerprint
-from infounlearn.point.utility import Loss
+from infounlearn.point.utility import Loss, cross_entropy_rows
 
 _REMEDY = {
     "holdout": ("compares with held-out records, and holdout is missing", "pass holdout"),
@@ -91,19 +92,14 @@ def unlearn_by(
         DivergenceError: numbers stopped being finite.
     """
     started = perf_counter()
-    original = copy.deepcopy(own).eval().requires_grad_(False)
-    network, problems = None, Problems("unlearn")
-    if "fresh" in method.needs:
-        network = fresh_network(own, fresh, stream_seed(seed, "fresh") % 2**32, problems)
-        network = None if network is None else network.to(device)
-    problems.raise_if_any()
+    task = _task(method, own, sets, loss, fresh, seed, device)
+    original = task.original
     settings = {"method": method.name, **describe(method), **options, "seed": seed}
     mark = fingerprint(original, sets, settings)
     evaluator = Evaluator(sets, seed, device)
     folder = None
     if checkpoint is not None:
         folder = writable_folder(checkpoint, "unlearn", "checkpoint")
-    task = Task(own, original, sets, loss, network, seed, device)
     job = Run(
         method=method,
         task=task,
@@ -121,7 +117,7 @@ def unlearn_by(
     looks = evaluator.rows + job.looked
     counted = looks if job.training.rewind is not None else 0
     summary = RunSummary(
-        method=repr(method),
+        method=in_words(method),
         settings=settings,
         history=tuple(job.history),
         stopped=stopped,
@@ -135,3 +131,47 @@ def unlearn_by(
     )
     audit_part = sets.audit.dataset if sets.audit is not None else None
     return Unlearned(own, tuple(job.history), stopped, audit_part, summary)
+
+
+def rehearse(
+    method: Method, model: nn.Module, *, forget: Any, retain: Any, fresh: Fresh | None, seed: int
+) -> None:
+    """Prepare a run on a copy of ``model``, which need not be trained, and take no step.
+
+    Raises:
+        InputError: what the run itself would be refused for once the model is trained.
+    """
+    sets = Sets(RecordSet(forget, "forget"), RecordSet(retain, "retain"))
+    own, device = copy.deepcopy(model), torch.device("cpu")
+    method.start(_task(method, own, sets, cross_entropy_rows, fresh, seed, device))
+
+
+def in_words(method: Method) -> str:
+    """The method, where it was published, and the settings that are not its usual ones."""
+    own: Any = method
+    changed = [
+        f"{field.name} {getattr(own, field.name)}"
+        for field in fields(own)
+        if getattr(own, field.name) != field.default
+    ]
+    told = f"with {', '.join(changed)}" if changed else "default settings"
+    return f"{method.title} ({method.paper}), {told}"
+
+
+def _task(
+    method: Method,
+    own: nn.Module,
+    sets: Sets,
+    loss: Loss,
+    fresh: Fresh | None,
+    seed: int,
+    device: torch.device,
+) -> Task:
+    """The material of a run."""
+    original = copy.deepcopy(own).eval().requires_grad_(False)
+    network, problems = None, Problems("unlearn")
+    if "fresh" in method.needs:
+        network = fresh_network(own, fresh, stream_seed(seed, "fresh") % 2**32, problems)
+        network = None if network is None else network.to(device)
+    problems.raise_if_any()
+    return Task(own, original, sets, loss, network, seed, device)
