@@ -1,4 +1,4 @@
-"""``infounlearn demo | points | feature | audit | figure``: options in, a room's work, a code out.
+"""``infounlearn demo | points | compare | ...``: options in, a room's work, a code out.
 
 Commands are modules of this room, loaded only when chosen, each with ``main(words) -> int``.
 """

@@ -28,6 +28,7 @@ examples:
   infounlearn feature people.csv --sensitive sex --target income
   infounlearn audit unlearned.npz --original original.npz --reference retrained-*.npz
   infounlearn figure gaussian-toy --quick
+  infounlearn compare points --quick
 
 exit codes:
   0  done; nothing speaks against it

@@ -138,7 +138,7 @@ class Constant:
 
 
 def test_a_factory_that_ignores_its_seed_is_no_gold(networks: Path) -> None:
-    with pytest.raises(InputError, match="starts with the weights of original network 0"):
+    with pytest.raises(InputError):
         build_gold(replace(make_case(), factory=Constant()), seeds=1, references=2)
 
 

@@ -9,7 +9,7 @@ tuner, and a quarter judges membership attacks at the end.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,7 @@ from infounlearn.data.records import Records
 from infounlearn.data.splits import stratified_parts
 from infounlearn.errors import Problems
 from infounlearn.experiments.cases import Case
-from infounlearn.experiments.ensemble import cache_keys, model_seed, trained
+from infounlearn.experiments.ensemble import cache_keys, trained
 from infounlearn.math import distance_to_ensemble
 from infounlearn.math.ensemble_distance import EnsembleDistance
 
@@ -160,7 +160,6 @@ def build_gold(
     )
     problems.raise_if_any()
     finals, others = range(seeds), range(TUNING_SEED, TUNING_SEED + tuning_references)
-    check_fresh(case, [*finals, TUNING_SEED], [*range(references), *others])
     originals = trained(
         case, "original", [*finals, TUNING_SEED], cache_dir=cache_dir, workers=workers,
         progress=progress,
@@ -183,30 +182,6 @@ def build_gold(
         retrain_seconds=sum(one.seconds for one in retrained) / len(retrained),
         notes=notes,
     )
-
-
-def check_fresh(case: Case, originals: Iterable[int], retrained: Iterable[int]) -> None:
-    """Require that no retrained network starts where an original one did.
-
-    Raises:
-        InputError: the factory gives two seeds the same weights.
-    """
-    started = [(kind, seed) for kind in ("original",) for seed in originals]
-    started += [("retrained", seed) for seed in retrained]
-    found: dict[str, tuple[str, int]] = {}
-    problems = Problems("build_gold")
-    for kind, seed in started:
-        digest = sha256()
-        for weight in case.factory(model_seed(kind, seed)).parameters():  # type: ignore[arg-type]
-            digest.update(weight.detach().numpy().tobytes())
-        twin = found.setdefault(digest.hexdigest(), (kind, seed))
-        problems.require(
-            twin == (kind, seed),
-            f"{kind} network {seed} starts with the weights of {twin[0]} network {twin[1]}",
-            why="it would be no independent reference",
-            fix="let the factory draw its weights from the seed it is given",
-        )
-    problems.raise_if_any()
 
 
 def cut(

@@ -23,6 +23,7 @@ from infounlearn.experiments.compare.gold import PARTS, Gold
 from infounlearn.interface import Outputs, OutputSet
 from infounlearn.math import distance_to_ensemble, marginal_ceiling, marginal_information
 from infounlearn.math.confusion import interclass_confusion
+from infounlearn.math.reference_attack import LogLikelihoods, rmia
 from infounlearn.math.tug_of_war import Performance, average_gap, tow, tow_mia
 
 CONFIDENCE = 0.95
@@ -64,6 +65,8 @@ MEASURES = (
     Measure("attack/nonmember_share", "Forget records called non-members by an SVM", "rate"),
     Measure("attack/auc", "AUC of the attack by score, within classes", "AUC", "retrained",
             "Forget against held-out records that neither method nor tuner was given to use."),
+    Measure("attack/rmia", "AUC of RMIA with the retrained networks as references", "AUC",
+            "retrained", "Forget against held-out records of the same classes; offline, a = 0.3."),
     Measure("marginal/normalized", "Marginal information as a share of its ceiling", "ratio"),
     Measure("leakage/certified", "Certified leakage", "nats", "retrained",
             "Upper bound at 95 % on what one released score tells of membership; small held-out "
@@ -105,6 +108,7 @@ def measure(gold: Gold, shown: Shown, ensemble: Mapping[str, Tensor]) -> dict[st
     kl = distance_to_ensemble(shown["forget"], ensemble["forget"], divergence="kl")
     found["kl/forget"] = kl.value
     found["attack/nonmember_share"] = share_of_nonmembers(records, shown)
+    found["attack/rmia"] = _rmia(records, shown, ensemble)
     rows = torch.cat([shown["retain"], shown["forget"]])
     forget = torch.arange(len(rows)) >= len(shown["retain"])
     alpha = len(gold.case.forget) / (len(gold.case.forget) + len(gold.case.retain))
@@ -154,6 +158,28 @@ def share_of_nonmembers(records: Mapping[str, Records], shown: Shown) -> float:
         shown[name].gather(1, records[name].targets[:, None]).exp().flatten() for name in PARTS
     )
     return nonmember_share(*confidences)
+
+
+def _rmia(
+    records: Mapping[str, Records], shown: Shown, ensemble: Mapping[str, Tensor]
+) -> float | None:
+    """None where no held-out record has a class of the forget set."""
+
+    def group(name: str, rows: Tensor) -> LogLikelihoods:
+        labels = records[name].targets[rows]
+        own = shown[name][rows].gather(1, labels[:, None])[:, 0]
+        theirs = ensemble[name][:, rows].gather(
+            2, labels.expand(len(ensemble[name]), -1)[..., None]
+        )
+        # Overlaps were refused before any run, by what records hold.
+        return LogLikelihoods(own, theirs[..., 0])
+
+    forget, held = (torch.arange(len(records[name])) for name in ("forget", "holdout"))
+    alike = torch.isin(records["holdout"].targets, records["forget"].targets)
+    if not bool(alike.any()):
+        return None
+    attack = rmia(group("forget", forget), group("holdout", held[alike]), group("holdout", held))
+    return attack.auc
 
 
 def _leakage(records: Mapping[str, Records], shown: Shown) -> dict[str, float | None]:

@@ -67,6 +67,8 @@ def tune(
     """
     import optuna  # seconds, which are no part of anybody's tuning
 
+    # So is the first optimizer of a process, which makes torch import its compiler.
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
     started = perf_counter()
     space = Space(build(name, {}), gold, rows)
     found: list[Trial] = []
