@@ -47,7 +47,7 @@ class Design:
         bases: base models.
         folds: of each.
         dear: most rows of a table on which ExponentiatedGradient refits boosted trees.
-        leave_out: names of methods that do not run.
+        leave_out: names of methods that do not run; "Adult, sex, trees: NAME" for one panel.
         settings: of each dial, from its first on.
     """
 
@@ -102,7 +102,12 @@ def run(
             named = tabular_methods.methods(
                 kind, tables[case.name].task, rows.levels, dear=len(rows.y) <= design.dear
             )
-            jobs.append((case.name, kind, rows, _cut(named, design, seed)))
+            kept = {
+                name: one
+                for name, one in named.items()
+                if not {name, f"{case.name}, {kind}: {name}"} & set(design.leave_out)
+            }
+            jobs.append((case.name, kind, rows, _cut(kept, design, seed)))
     total = sum(_runs(named) * design.folds for *_, named in jobs)
     panels: list[Panel] = []
     before = 0
@@ -127,8 +132,8 @@ def run(
         limit: list[float] = []
         if tables[name].task == "classification":
             base = named[tabular_methods.PLAIN]
-            kept = out / f"{NAME}-runs"
-            limit = limit_areas(base, rows, design.folds, seed, found.limit(), kept)
+            runs = out / f"{NAME}-runs"
+            limit = limit_areas(base, rows, design.folds, seed, found.limit(), runs)
         panels.append(Panel(name, kind, found, tuple(limit)))
     return _written(panels, design, quick, out, seed, tables)
 
@@ -162,8 +167,6 @@ def _cut(named: dict[str, Any], design: Design, seed: int) -> dict[str, Any]:
     """The methods of this design, all with one seed."""
     found: dict[str, Any] = {}
     for name, method in named.items():
-        if name in design.leave_out:
-            continue
         dial = method if hasattr(method, "settings") else None
         estimator = method if dial is None else dial.estimator
         seeds = [key for key in estimator.get_params() if key.endswith("random_state")]
