@@ -121,7 +121,13 @@ STATISTICS_ROWS = 10_000
 
 
 @torch.no_grad()
-def measure_statistics(model: nn.Module, retain: RecordSet, seed: int, device: torch.device) -> int:
+def measure_statistics(
+    model: nn.Module,
+    retain: RecordSet,
+    seed: int,
+    device: torch.device,
+    limit: int = STATISTICS_ROWS,
+) -> int:
     """Replace batch-norm statistics by those that retain rows have under the weights of now.
 
     Restarted weights leave the statistics of the trained ones far off: outputs in eval mode, which
@@ -136,7 +142,7 @@ def measure_statistics(model: nn.Module, retain: RecordSet, seed: int, device: t
         for module in model.modules()
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
     ]
-    rows = shuffled(len(retain), seed, "batch-norm statistics")[:STATISTICS_ROWS]
+    rows = shuffled(len(retain), seed, "batch-norm statistics")[:limit]
     if not norms or len(rows) < 2:  # one row has no spread
         return 0
     momenta = [module.momentum for module in norms]

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "restart-teacher": ("restart_teacher", "RestartTeacher"),
     "retrain": ("retrain", "Retrain"),
     "warm-restart": ("warm_restart", "WarmRestart"),
     "fine-tune": ("fine_tune", "FineTune"),

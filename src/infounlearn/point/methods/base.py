@@ -75,6 +75,10 @@ class Pass:
         edit: instead of a loss: one change of the weights in place, without an optimizer.
         candidate: whether the state at its end may be the one that is returned, be it as the last
             one, after Ctrl-C, or by :attr:`Training.rewind`.
+        optimizer: of these steps, where it is not that of the whole training.
+        lr_at: step size of step i of this pass, where it is not that of the whole training.
+        before_step: as in :class:`Training`, for this pass alone.
+        finish: called after the last step, before the evaluation.
     """
 
     name: str
@@ -82,6 +86,10 @@ class Pass:
     loss: Callable[[int], Tensor] | None = None
     edit: Callable[[], None] | None = None
     candidate: bool = True
+    optimizer: torch.optim.Optimizer | None = None
+    lr_at: Callable[[int], float] | None = None
+    before_step: Callable[[], None] | None = None
+    finish: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,8 @@ class Training:
         rewind: what an evaluated state shows, and what it says should be shown. All candidates are
             kept, and the one returned is that whose first number is nearest to the second number
             of the last candidate, the later of two equal ones. None returns the last.
+        memory: tensors that a resumed run needs beside weights and optimizer, at the end of a pass.
+        remember: takes them back.
         remarks: what a report must say.
     """
 
@@ -106,6 +116,8 @@ class Training:
     before_step: Callable[[], None] | None = None
     after_step: Callable[[], None] | None = None
     rewind: Callable[[Look], tuple[float, float]] | None = None
+    memory: Callable[[], dict[str, Tensor]] | None = None
+    remember: Callable[[dict[str, Tensor]], None] | None = None
     remarks: tuple[str, ...] = ()
 
 

@@ -91,28 +91,37 @@ def _do(job: Run, one: Pass, total: int) -> float:
         one.edit()
         job.step += one.steps
         return 0.0
-    optimizer = training.optimizer
+    optimizer = one.optimizer or training.optimizer
+    before_step = one.before_step or training.before_step
     if optimizer is None or one.loss is None:
         raise TypeError(f"{job.method.name}: a pass with steps needs a loss and an optimizer")
     losses = torch.zeros((), dtype=torch.float64, device=task.device)
     for step in range(one.steps):
-        if training.lr_at is not None:
-            for group in optimizer.param_groups:
-                group["lr"] = training.lr_at(job.step, total)
+        if one.lr_at is not None:
+            _set_lr(optimizer, one.lr_at(step))
+        elif training.lr_at is not None:
+            _set_lr(optimizer, training.lr_at(job.step, total))
         # Dropout draws from torch's global generator; a seed of its own per step makes any step
         # repeatable without storing generators.
         seed_step(task.device, stream_seed(task.seed, "step", job.step))
         optimizer.zero_grad(set_to_none=True)
         loss = one.loss(step)
         loss.backward()
-        if training.before_step is not None:
-            training.before_step()
+        if before_step is not None:
+            before_step()
         optimizer.step()
         if training.after_step is not None:
             training.after_step()
         losses += loss.detach()
         job.step += 1
+    if one.finish is not None:
+        one.finish()
     return float(losses) / max(one.steps, 1)
+
+
+def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
 
 
 def _evaluate(job: Run, one: Pass, loss: float) -> None:
@@ -173,6 +182,8 @@ def _save(job: Run) -> None:
     best = dict(job.best)
     for number, one in enumerate(job.candidates):
         best |= {f"{number}/{name}": value for name, value in one.state.items()}
+    if job.training.memory is not None:
+        best |= {f"memory/{name}": value for name, value in job.training.memory().items()}
     progress = Progress(job.task.model.state_dict(), best, state, facts)
     save_checkpoint(job.checkpoint, job.fingerprint, progress)
 
@@ -197,4 +208,8 @@ def _resume(job: Run) -> None:
         Candidate(step, shown, {name: best[f"{number}/{name}"] for name in names})
         for number, (step, shown) in enumerate(facts["candidates"])
     ]
+    if job.training.remember is not None:
+        prefix = "memory/"
+        own = {name[len(prefix) :]: kept.best[name] for name in best if name.startswith(prefix)}
+        job.training.remember(own)
     job.started = perf_counter() - facts["seconds"]

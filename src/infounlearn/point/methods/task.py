@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from infounlearn.point.batches import Stream, shuffled, stream_seed, to_device
+from infounlearn.point.batches import Stream, join, shuffled, stream_seed, to_device
 from infounlearn.point.evaluation import Sets, forward
 from infounlearn.point.methods.base import Pass, Sizes, steps_of
 from infounlearn.point.utility import Loss
@@ -91,12 +91,16 @@ class Task:
         Every row occurs once per pass; a batch is never larger than the set. Sequences of different
         ``purpose`` have orders of their own.
         """
+        rows = self.positions(part, size, number, purpose)
+        return self._take(part, rows, stream_seed(self.seed, part, purpose, number), number)
+
+    def positions(self, part: Part, size: int, number: int, purpose: str = "") -> Tensor:
+        """Which rows batch ``number`` holds."""
         records = self._records(part)
         stream = self._streams.setdefault(
             (part, purpose), Stream(len(records), self.seed, part, *filter(None, (purpose,)))
         )
-        rows = stream.batch(number, min(size, len(records)))
-        return self._take(part, rows, stream_seed(self.seed, part, purpose, number), number)
+        return stream.batch(number, min(size, len(records)))
 
     def mixed(self, size: int, number: int) -> list[Batch]:
         """Batch ``number`` of shuffled passes over all rows to keep and to forget together.
@@ -141,6 +145,16 @@ class Task:
         for norm in self._frozen_norms if learns else self._norms:
             norm.eval()
         return forward(own, rows.inputs)
+
+    def show_together(self, *parts: Batch) -> tuple[Tensor, ...]:
+        """Outputs of several batches by one call, in eval mode, with gradient; counted as trained.
+
+        For steps that learn no batch-norm statistics and want no dropout.
+        """
+        self.cost["rows_backward"] += sum(map(len, parts))
+        self.model.eval()
+        outputs = forward(self.model, join([part.inputs for part in parts]))
+        return outputs.split([len(part) for part in parts])
 
     def freeze(self, but: Iterable[nn.Module]) -> None:
         """Let no weight and no batch-norm statistic change outside these modules.
@@ -210,11 +224,16 @@ class Sweep:
     def next(self, share: float = 1.0, *, candidate: bool = True) -> Pass:
         """The next pass, or a part of one."""
         rows = len(self._task._records(self._part))
-        first, steps = self._done, steps_of(rows, self._size, share)
-        self._done += steps
+        steps = steps_of(rows, self._size, share)
+        return Pass(self._part, steps, self.steps(steps), candidate=candidate)
+
+    def steps(self, count: int) -> Callable[[int], Tensor]:
+        """Losses of the next ``count`` steps."""
+        first = self._done
+        self._done += count
 
         def loss(step: int) -> Tensor:
             batch = self._task.batch(self._part, self._size, first + step, self._purpose)
             return self._loss(batch)
 
-        return Pass(self._part, steps, loss, candidate=candidate)
+        return loss
