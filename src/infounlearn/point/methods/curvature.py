@@ -11,6 +11,8 @@ from infounlearn.errors import DivergenceError
 
 _COLUMNS = 1 << 16
 """Columns multiplied at a time in float64, so that no second copy of the gradients is made."""
+_STRIP = 64
+"""Rows multiplied at a time with those that are held."""
 
 
 def woodbury_solve(
@@ -27,7 +29,7 @@ def woodbury_solve(
         count: N.
         vector: (P,) float64.
         damping: above 0.
-        held: rows of G held in memory at a time.
+        held: rows of G held in memory at a time, beside a strip of 64.
 
     Returns:
         (P,) float64.
@@ -42,10 +44,11 @@ def woodbury_solve(
         block = torch.stack([row(first + i) for i in range(size)])
         gram[first : first + size, first : first + size] = _times(block, block.T)
         shown[first : first + size] = _times(block, vector[:, None])[:, 0]
-        for other in range(first + size, count):
-            column = _times(block, row(other)[:, None])[:, 0]
-            gram[first : first + size, other] = column
-            gram[other, first : first + size] = column
+        for start in range(first + size, count, _STRIP):
+            end = min(start + _STRIP, count)
+            part = _times(block, torch.stack([row(i) for i in range(start, end)]).T)
+            gram[first : first + size, start:end] = part
+            gram[start:end, first : first + size] = part.T
     gram.diagonal().add_(count * damping)
     weights = torch.cholesky_solve(shown[:, None], torch.linalg.cholesky(gram))[:, 0]
     found = vector.clone()
