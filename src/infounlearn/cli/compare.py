@@ -45,7 +45,7 @@ class Compare:
         references: retrained networks that judge; default 8, with --quick 3.
         tuning_references: retrained networks that the tuner sees; default 3, with --quick 2.
         trials: settings tried per method, case and budget; default 12, with --quick 3.
-        seconds: no trial starts later than this; default 60, with --quick 10.
+        seconds: no trial starts later than this; default 60, with --quick 5.
         relearn: measure relearn time, too.
         quick: a small comparison of two cases of each data set.
         out: folder of the report, the networks and all finished pieces.

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from infounlearn.experiments.cases import Case
 from infounlearn.point import Schedule
+from infounlearn.point.methods import RestartTeacher
 from infounlearn.point.restart import shortness
 
 SHARE_OF_TRAINING = 0.065
 """Epochs of unlearning per epoch of training; with forget rows and evaluations below 10 %."""
+SHARE_OF_DEFAULT = 0.07
+"""Cost of the default run, as a share of retraining."""
 MANY_RECORDS = 10_000
 """Retain records from which two evaluations per epoch cost little; below, one."""
 
@@ -28,3 +31,12 @@ def schedule_for(case: Case, share: float = SHARE_OF_TRAINING) -> Schedule:
         evaluations_per_epoch=2.0 if rows >= MANY_RECORDS else 1.0,
     )
     return replace(schedule, lr=schedule.lr * shortness(schedule.steps(rows)))
+
+
+LR_OF_TRAINING = 3.5
+"""First step size of the restarted teacher, in steps of the original training."""
+
+
+def method_for(case: Case, share: float = SHARE_OF_DEFAULT) -> RestartTeacher:
+    """The default for a built-in case, at a share of the cost of retraining."""
+    return RestartTeacher(epochs=share * case.recipe.epochs, lr=LR_OF_TRAINING * case.recipe.lr)

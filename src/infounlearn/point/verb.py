@@ -21,6 +21,7 @@ from infounlearn.point.checks import check_settings
 from infounlearn.point.engine import Job, OnEvaluation, run
 from infounlearn.point.evaluation import Evaluator, figures
 from infounlearn.point.methods.base import Method
+from infounlearn.point.methods.restart_teacher import RestartTeacher, for_rows
 from infounlearn.point.methods.verb import check_needs, find_method, unlearn_by
 from infounlearn.point.objective import Objective
 from infounlearn.point.plan import BlindSpotWarning, make_plan
@@ -41,7 +42,7 @@ def unlearn(
     forget: Any,
     retain: Any,
     holdout: Any = None,
-    method: Method | str | None = None,
+    method: Method | str | None = "auto",
     objective: Objective | Literal["auto"] | None = "auto",
     restart: Restart | Literal["auto"] | None = "auto",
     utility: Utility | None = None,
@@ -58,11 +59,12 @@ def unlearn(
 ) -> Unlearned:
     """Remove what ``model`` knows about the forget records, keeping what it knows of the rest.
 
-    The default looks first. If marginal information sees the forget set (its classes are not those
-    of the rest), the weights are restarted strongly and healed on the retain set. If it does not,
-    the weights are restarted mildly and forget scores are transported onto held-out ones. Either
-    way the run ends where forget records cannot be told from held-out ones, not at zero
-    information. docs/method.md has the measurements behind this.
+    The default is :class:`infounlearn.point.methods.RestartTeacher`: a restarted copy, healed on
+    the retain set, says what a network without the forget set would say of it, and the original
+    learns these answers while it rehearses its own. Naming an objective, restart, utility, stop or
+    schedule runs the information engine instead, which minimises utility loss + gamma *
+    information; ``objective="auto"`` then looks at the forget set and chooses. docs/method.md has
+    the measurements behind both.
 
     Args:
         model: any classifier ((n, c) logits) or regressor ((n, d) predictions); never changed.
@@ -70,9 +72,9 @@ def unlearn(
             DataLoader (its dataset and collate function are used), or (inputs, targets) tensors.
         holdout: records the model never saw, of the law of ``forget`` within classes. Cut by
             ``seed`` into transport targets, validation, and an audit part that stays unseen.
-        method: a published method by name or with settings (:mod:`infounlearn.point.methods`), run
-            as published; then ``objective``, ``restart``, ``utility``, ``stop`` and ``schedule``
-            have no part in it. None is this project's own default.
+        method: "auto"; a method by name or with settings (:mod:`infounlearn.point.methods`), run
+            as published, which brings its own objective, length and stop; or None, which is the
+            information engine.
         objective: an information term; "auto"; or None for healing on the retain set alone.
         restart: a :class:`Restart`; None; "auto" restarts only with ``objective="auto"``.
         utility: loss on the retain set; the task loss by default.
@@ -110,10 +112,19 @@ def unlearn(
         callables={"fresh": fresh, "loss": loss, "on_evaluation": on_evaluation},
         audit_share=audit_share, seed=seed, has_holdout=holdout is not None,
     )  # fmt: skip
-    chosen = None
+    chosen, usual = None, None
+    engine_options = _given(objective, restart, utility, stop, schedule)
+    if method == "auto":
+        usual = None if engine_options else RestartTeacher()
+        method = usual
     if method is not None:
         chosen = find_method(method, problems)
-        _require_alone(problems, objective, restart, utility, stop, schedule)
+        problems.require(
+            not engine_options,
+            f"{' and '.join(engine_options)} given together with method",
+            why="a method brings its own",
+            fix="leave them out, or set the options of the method",
+        )
         stops = ()
     own = _own_copy(model, device, problems)
     where = torch.device("cpu") if own is None else _device(own)
@@ -131,6 +142,8 @@ def unlearn(
     assert own is not None  # both: no problems
     assert sets is not None
     if chosen is not None:
+        if usual is not None:
+            chosen = for_rows(usual, len(sets.retain))
         return unlearn_by(
             chosen, own, sets, loss=loss or _default_loss(sets.forget.targets), fresh=fresh,
             seed=seed, device=where, checkpoint=None if checkpoint is None else Path(checkpoint),
@@ -216,21 +229,15 @@ def unlearn(
     return Unlearned(own, tuple(job.history), stopped, audit_part, summary)
 
 
-def _require_alone(problems: Problems, *given: Any) -> None:
-    """A published method brings its own objective, length and stop."""
+def _given(*options: Any) -> list[str]:
+    """Which options of the information engine are not at their defaults."""
     names = ("objective", "restart", "utility", "stop", "schedule")
-    usual = ("auto", "auto", None, "auto", None)
-    own = [
-        n
-        for n, one, plain in zip(names, given, usual, strict=True)
-        if one is not plain and one != plain
+    defaults = ("auto", "auto", None, "auto", None)
+    return [
+        name
+        for name, one, default in zip(names, options, defaults, strict=True)
+        if not (one is default or (isinstance(one, str) and one == default))
     ]
-    problems.require(
-        not own,
-        f"{' and '.join(own)} given together with method",
-        why="a published method brings its own",
-        fix="leave them out, or set the options of the method",
-    )
 
 
 def _stops(stop: Stop | Sequence[Stop] | Literal["auto"], has_holdout: bool) -> tuple[Stop, ...]:

@@ -226,7 +226,7 @@ def test_method_and_options_of_the_default_exclude_each_other() -> None:
 
 
 def test_an_unknown_method_is_told_the_known_ones() -> None:
-    with pytest.raises(InputError, match="choose one of retrain, warm-restart, fine-tune"):
+    with pytest.raises(InputError, match="choose one of restart-teacher, retrain, warm-restart"):
         go("fine-tuning")
 
 
