@@ -81,7 +81,8 @@ def test_the_code_of_a_method_is_its_own_and_what_it_imports(
         assert affected(f"{room}.methods.scrub") == {"scrub"}
         assert {"scrub", "fine-tune"} <= affected(f"{room}.methods.engine")
         assert affected(f"{room}.batches") == set(names)
-        assert affected(f"{room}.score_transport") == {"ours"}
+        assert affected(f"{room}.methods.null_space") == {"ours"}
+        assert affected(f"{room}.methods.verb") == {"ours"}
         assert affected("infounlearn.experiments.compare.runs") == set(names)
         assert affected("infounlearn.report.page") == set()
     finally:
