@@ -14,7 +14,7 @@ from infounlearn.point.methods.base import Pass, build_optimizer
 from infounlearn.point.methods.distill import distance_rows
 from infounlearn.point.methods.rehearsal import Rehearsal
 from infounlearn.point.methods.task import Batch, Sweep, Task
-from infounlearn.point.restart import Restart, measure_statistics
+from infounlearn.point.restart import measure_statistics
 
 if TYPE_CHECKING:
     from infounlearn.point.methods.restart_teacher import RestartTeacher
@@ -45,7 +45,7 @@ class Teacher:
         self.sharpness = 1.0
         self.model: nn.Module = copy.deepcopy(task.model)
         assert task.fresh is not None
-        Restart(method.keep, method.noise).apply(self.model, task.fresh)
+        method.restart(plan.teacher_steps).apply(self.model, task.fresh)
         optimizer = build_optimizer("adam", self.model, method.lr)
         steps = plan.teacher_steps
         sweep = Sweep(
