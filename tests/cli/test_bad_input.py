@@ -29,6 +29,7 @@ def _no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ensemble, "train", forbidden)
     monkeypatch.setattr("infounlearn.point.engine._train_step", forbidden)
+    monkeypatch.setattr("infounlearn.point.methods.engine._do", forbidden)
     monkeypatch.setattr(job, "write_report", forbidden)
 
 
@@ -74,6 +75,7 @@ def _truncate(path: Path) -> None:
         ({"data": "own_nets:far_labels"}, ["label", "outside 0..1"]),
         ({"forget": "absent.csv"}, ["cannot be read"]),
         ({"forget-class": "1"}, ["--forget-class has no effect"]),
+        ({"forget-tail": "0.1"}, ["--forget-tail has no effect with --model"]),
         ({"marginal.gamma": "3"}, ["no effect with --objective auto"]),
         ({"schedule.lr": "-1"}, ["schedule.lr"]),
         ({"seed": "-1"}, ["seed is -1"]),
@@ -239,6 +241,11 @@ def test_the_weights_that_are_read_are_not_replaced(run: Run, workplace: Workpla
         (["--forget", "ids.csv"], ["ids are not among"]),
         (["--forget-class", "3", "--weights", "w.safetensors"], ["no effect without --model"]),
         (["--forget-class", "3", "--references", "-1"], ["references is -1"]),
+        (["--confuse", "3", "5", "--forget-fraction", "0.3", "--references", "1"], ["2 or more"]),
+        (["--trigger", "0", "--forget-fraction", "0.1", "--references", "0"], ["2 or more"]),
+        (["--forget-tail", "0.1", "--references", "0"], ["2 or more"]),
+        (["--forget-count", "0"], ["0 of 1197 rows would be forgotten"]),
+        (["--forget-class", "3", "--network", "resnet"], ["network is 'resnet'"]),
     ],
 )
 def test_wrong_requests_of_a_built_in_case(

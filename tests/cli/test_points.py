@@ -197,6 +197,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("short")
 def test_a_built_in_case_brings_its_schedule_and_references(run: Run, workplace: Workplace) -> None:
     words = ["points", "--dataset", "digits", "--forget-random", "0.1", "--references", "2"]
+    words += ["--objective", "auto"]
     said = run(*words, "--out", "out", "--audit.permutations", "49")
     assert said.code in (0, 1, 3), said.err
     record = read_record(workplace.out)

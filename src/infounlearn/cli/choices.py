@@ -1,13 +1,16 @@
-"""How unlearning is set up on a command line, made of the point room's own dataclasses.
+"""How the information engine is set up on a command line, of the point room's own dataclasses.
 
-Nothing here is a subcommand: every option may stand anywhere, and all of them are in one help.
+Nothing here is a subcommand: every option may stand anywhere. Whoever names one of them, at
+whatever value, asks for the information engine; without any the default method runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from infounlearn.cli.parsing import option_of
 from infounlearn.errors import Problems
 from infounlearn.point import (
     Calibrated,
@@ -26,7 +29,7 @@ from infounlearn.point import (
 
 @dataclass(frozen=True)
 class ScheduleOptions(Schedule):
-    """Length, batches and step size; a built-in data set brings its own defaults.
+    """Information engine: length, batches and step size; a built-in data set brings its own.
 
     Attributes:
         epochs: passes over the retain set, at most; need not be whole.
@@ -80,11 +83,13 @@ class Choices:
     """Which objective, restart and stop.
 
     Attributes:
-        objective: auto looks at the forget set first and takes what can see it; none only heals on
-            the retain set.
-        restart: auto restarts only with objective auto; mix as --mix.keep and --mix.noise say.
-        stop: calibrated ends where forget records look like held-out ones; limits only at --limits
-            or at the end of the schedule.
+        objective: information engine: what it minimises. auto looks at the forget set first and
+            takes what can see it; none only heals on the retain set. The options of each, and of
+            the engine, are shown beside --help.
+        restart: information engine: auto restarts only with objective auto; mix as mix.keep and
+            mix.noise say.
+        stop: information engine: calibrated ends where forget records look like held-out ones;
+            limits only at --limits or at the end of the schedule.
         marginal: with --objective marginal, the paper's: information between the sampled label and
             the retain set with or without the forget set.
         membership: with --objective membership: information between what the model shows and
@@ -110,7 +115,7 @@ class Choices:
     audit_share: float = 0.5
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of :func:`infounlearn.unlearn`.
+        """Arguments of :func:`infounlearn.unlearn` for the information engine.
 
         Raises:
             InputError: an option of something that was not chosen.
@@ -126,6 +131,7 @@ class Choices:
         }
         judged = (self.calibrated,) if self.stop == "calibrated" else ()
         return {
+            "method": None,
             "objective": chosen[self.objective],
             "restart": chosen[self.restart],
             "stop": (*judged, *self.limits.stops()),
@@ -155,3 +161,12 @@ class Choices:
                     fix=f"add --{kind} {name}, or leave it out",
                 )
         problems.raise_if_any()
+
+
+ENGINE = (*(one.name for one in fields(Choices) if one.name != "audit_share"), "schedule")
+"""Options of the information engine, or what stands before the dot of theirs."""
+
+
+def engine_words(words: Sequence[str]) -> list[str]:
+    """Those of ``words`` that ask for the information engine."""
+    return [word for word in words if option_of(word) in ENGINE]

@@ -48,7 +48,7 @@ def main(words: Sequence[str]) -> int:
     from infounlearn.cli.running import finish, started
     from infounlearn.cli.show import console
     from infounlearn.experiments.cases import case
-    from infounlearn.experiments.defaults import schedule_for
+    from infounlearn.experiments.defaults import method_for
     from infounlearn.experiments.feature_demo import check_demo, demo_feature
     from infounlearn.experiments.job import check_out, run_job
     from infounlearn.experiments.subject import built_in
@@ -56,14 +56,14 @@ def main(words: Sequence[str]) -> int:
     check_out(options.out)
     check_demo(options.out / "feature")
     chosen = case("digits", forget_random=0.1, label_noise=0.2, seed=options.seed)
-    schedule = schedule_for(chosen)
-    with started(schedule.epochs) as watch:
+    method = method_for(chosen)
+    with started(method.epochs) as watch:
         subject = built_in(chosen, references=options.references, watch=watch)
         done = run_job(
             subject,
             out=options.out,
             seed=options.seed,
-            unlearning={"schedule": schedule},
+            unlearning={"method": method},
             command=["demo", *as_words(options)],
             options=as_plain(options),
             watch=watch,

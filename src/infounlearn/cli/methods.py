@@ -1,20 +1,21 @@
-"""Published methods on a command line: ``--method NAME`` and the settings of each.
+"""Methods on a command line: ``--method NAME`` and the settings of each; and what a help shows.
 
-Every setting of every method is an option; the help shows those of the chosen method alone, since
-all of them together are longer than anybody reads.
+Every setting of every method and of the information engine is an option; the help shows those of
+the chosen one alone, since all of them together are longer than anybody reads.
 """
 
 from __future__ import annotations
 
-from dataclasses import field, make_dataclass, replace
+from dataclasses import MISSING, field, fields, make_dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from infounlearn.cli.parsing import as_words
+from infounlearn.cli.choices import Choices, ScheduleOptions, engine_words
+from infounlearn.cli.parsing import as_words, option_of
 from infounlearn.errors import Problems
-from infounlearn.point.methods import METHODS
+from infounlearn.point.methods import METHODS, RestartTeacher
 
 
 def method_options(shown: str | None = None) -> Any:
@@ -30,15 +31,15 @@ def method_options(shown: str | None = None) -> Any:
         rows.append((name.replace("-", "_"), told, field(default_factory=kind)))
     options = make_dataclass("MethodOptions", rows, frozen=True)
     lines = [
-        "method: a published method, instead of objective, restart, stop and schedule; "
-        "--method NAME --help shows its options.",
+        f"method: how to unlearn; without it, and without options of the information engine, "
+        f"{RestartTeacher.name}. Beside --help the settings of the method are shown.",
         *(
             f"{name.replace('-', '_')}: with --method {name}: {kind.paper}."
             for name, kind in METHODS.items()
         ),
     ]
     options.__doc__ = "\n    ".join(
-        ["Published methods.\n\n    Attributes:", *("    " + line for line in lines)]
+        ["Methods.\n\n    Attributes:", *("    " + line for line in lines)]
     )
     return options
 
@@ -50,41 +51,63 @@ else:
 
 
 def with_help_of(kind: Any, words: list[str]) -> Any:
-    """``kind`` as the help shows it: with the settings of the method that ``words`` name."""
+    """``kind`` as the help shows it: with the settings of what ``words`` name, and no others."""
     named = [after for word, after in pairwise(words) if word == "--method"]
     named += [word.removeprefix("--method=") for word in words if word.startswith("--method=")]
     options = method_options(named[-1] if named else "")
-    row = ("methods", Annotated[options, tyro.conf.arg(name="")], field(default_factory=options))
-    told = make_dataclass(kind.__name__, [row], bases=(kind,), frozen=True)
+    rows: list[Any] = [_unnamed("methods", options)]
+    if not engine_words(words):
+        rows.append(_unnamed("how", _without_settings(Choices)))
+        hidden = Annotated[ScheduleOptions, tyro.conf.Suppress]
+        rows.append(("schedule", hidden, field(default_factory=ScheduleOptions)))
+    told = make_dataclass(kind.__name__, rows, bases=(kind,), frozen=True)
     told.__doc__ = kind.__doc__
     return told
 
 
-def chosen_method(options: Any, others: list[str]) -> Any:
-    """The method that was asked for, checked; None where none was.
+def _unnamed(name: str, kind: Any) -> Any:
+    """A field whose options bear no name of its own."""
+    return (name, Annotated[kind, tyro.conf.arg(name="")], field(default_factory=kind))
+
+
+def _without_settings(kind: Any) -> Any:
+    """``kind`` whose help leaves out the options with a dot."""
+    rows: list[Any] = [
+        (
+            one.name,
+            Annotated[one.default_factory, tyro.conf.Suppress],
+            field(default_factory=one.default_factory),
+        )
+        for one in fields(kind)
+        if one.default_factory is not MISSING
+    ]
+    hidden = make_dataclass(kind.__name__, rows, bases=(kind,), frozen=True)
+    hidden.__doc__ = kind.__doc__
+    return hidden
+
+
+def chosen_method(options: Any, engine: list[str]) -> Any:
+    """The method that was asked for, checked; the default where nothing was; None for the engine.
 
     Args:
         options: the dataclass of :func:`method_options`.
-        others: words that set options of the default, which a published method does not have.
+        engine: words that ask for the information engine.
 
     Raises:
         InputError: a setting out of range, or an option of something that was not chosen.
     """
-    problems = Problems("points")
-    own = None if options.method is None else options.method.replace("-", "_")
+    problems, given = Problems("points"), options.method
+    name = given or (None if engine else RestartTeacher.name)
+    own = None if name is None else name.replace("-", "_")
     usual = type(options)()
     unread = as_words(replace(options, method=None, **({own: getattr(usual, own)} if own else {})))
-    for word in (*unread, *(others if own else ())):
-        if word.startswith("--"):
-            name = word.removeprefix("--").split(".")[0]
-            is_other = name in METHODS
-            problems.require(
-                False,
-                f"{word} has no effect "
-                + (f"with --method {options.method}" if own else "without --method"),
-                fix=f"add --method {name}, or leave it out"
-                if is_other and not own
-                else "leave it out",
+    chosen = f"with --method {given}" if given else f"with {engine[0]}" if engine else ""
+    for word in (*unread, *(engine if given else ())):
+        other = option_of(word)
+        if other is not None:
+            problems.add(
+                f"{word} has no effect {chosen or 'without --method'}",
+                fix="leave it out" if chosen else f"add --method {other}, or leave it out",
             )
     method = None if own is None else getattr(options, own)
     if method is not None:

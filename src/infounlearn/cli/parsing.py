@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import fields, is_dataclass
 from io import StringIO
@@ -61,6 +61,25 @@ def words_of(name: str, value: Any) -> list[str]:
         return [f"--{name}"] if value else []
     several = isinstance(value, tuple | list)
     return [f"--{name}", *(str(one) for one in (value if several else (value,)))]
+
+
+def option_of(word: str) -> str | None:
+    """What stands before the dot or the equals sign of an option; None for a value."""
+    if not word.startswith("--"):
+        return None
+    return word.removeprefix("--").split("=")[0].split(".")[0].replace("_", "-")
+
+
+def without(words: Sequence[str], names: Collection[str]) -> list[str]:
+    """``words`` without the options ``names``, settings of theirs and values."""
+    kept: list[str] = []
+    drop = False
+    for word in words:
+        name = option_of(word)
+        drop = drop if name is None else name in names
+        if not drop:
+            kept.append(word)
+    return kept
 
 
 def as_plain(options: Any) -> dict[str, Any]:

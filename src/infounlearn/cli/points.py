@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from infounlearn.cli.audit import Settings
-from infounlearn.cli.choices import Choices, ScheduleOptions
+from infounlearn.cli.choices import ENGINE, Choices, ScheduleOptions, engine_words
 from infounlearn.cli.methods import MethodOptions, chosen_method, with_help_of
-from infounlearn.cli.parsing import as_plain, as_words, parse, read_config, words_of
+from infounlearn.cli.parsing import as_plain, as_words, parse, read_config, without
 from infounlearn.cli.running import finish, started
 from infounlearn.errors import Problems
+from infounlearn.point.methods import METHODS, RestartTeacher
 
 if TYPE_CHECKING:
     from infounlearn.experiments.cases import Case
+    from infounlearn.experiments.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,10 @@ class Points:
     """Unlearn records from a trained model and report what it still knows about them.
 
     A built-in data set: the network is trained here, and so are references without the forget set.
+    Say which of its records to forget.
 
         infounlearn points --dataset digits --forget-random 0.1 --label-noise 0.2
         infounlearn points --dataset mnist --forget-class 3 --forget-fraction 0.75
-        infounlearn points --dataset digits --forget-class 3 --method scrub --scrub.alpha 0.1
 
     Your own model, from the folder that holds nets.py:
 
@@ -42,16 +44,32 @@ class Points:
     Each set is a Dataset, Records or a pair of tensors; holdout was never trained on, and test is
     optional. ids.csv names one row of train per line, by position from 0 (by id for Records).
 
+    How to unlearn need not be said. By default a copy of the network is restarted and healed on the
+    records to keep; what it then says of the others, the network learns. Or choose:
+
+        infounlearn points --dataset digits --forget-class 3 --method scrub --scrub.alpha 0.1
+        infounlearn points --dataset digits --forget-class 3 --objective auto
+
+    The first is a published method; add --help to see its settings. The second is the information
+    engine, which minimises what the model tells of the forget set; any option of that engine
+    chooses it, and --objective auto --help shows them all.
+
     Exit codes: 0 forgotten, 1 a verdict failed or the run diverged, 2 bad input (nothing is
     written), 3 nothing could be decided, 130 interrupted (the best weights so far are written).
 
     Attributes:
-        dataset: built-in data set.
+        dataset: built-in data set; diabetes and communities are regressions.
+        network: another network than the usual one of the data set: cnn for pictures.
         forget_class: forget this class, or a share of it.
-        forget_fraction: share of the class.
+        forget_fraction: share of the class; also of the records that --confuse or --trigger spoils.
         forget_random: forget this share of all records.
+        forget_count: forget this number of records, chosen at random.
+        forget_tail: forget this share of every class, the records farthest from all others.
+        confuse: give records of these two classes each other's label before training, and forget
+            them.
+        trigger: stamp pictures with a trigger and this label before training, and forget them.
         label_noise: share of training and held-out labels made wrong.
-        quick: MNIST only: fewer records and epochs.
+        quick: fewer records (mnist, cifar10, adult) and epochs (mnist).
         references: networks to retrain for comparison; 2 or more give a spread.
         cache: folder that keeps trained built-in networks.
         model: package.module:factory of your own network, with or without a seed as argument.
@@ -59,9 +77,9 @@ class Points:
         data: package.module:callable that returns your record sets.
         reference: weights of networks you retrained without the forget set.
         forget: CSV file of the records to forget.
+        methods: methods.
         how: objective, restart, stop.
-        methods: published methods.
-        schedule: length, batches, step size.
+        schedule: information engine: length, batches, step size.
         audit: how the audit computes.
         seed: of everything random.
         checkpoint: folder that keeps the run; the same command started again goes on from there.
@@ -71,10 +89,15 @@ class Points:
         json: print machine-readable results on standard output, everything else on standard error.
     """
 
-    dataset: Literal["digits", "mnist"] | None = None
+    dataset: Literal["digits", "mnist", "cifar10", "adult", "diabetes", "communities"] | None = None
+    network: Literal["mlp", "cnn", "resnet"] | None = None
     forget_class: int | None = None
     forget_fraction: float = 1.0
     forget_random: float | None = None
+    forget_count: int | None = None
+    forget_tail: float | None = None
+    confuse: tuple[int, int] | None = None
+    trigger: int | None = None
     label_noise: float = 0.0
     quick: bool = False
     references: int = 3
@@ -84,8 +107,8 @@ class Points:
     data: str | None = None
     reference: tuple[Path, ...] = ()
     forget: Path | None = None
-    how: Annotated[Choices, tyro.conf.arg(name="")] = field(default_factory=Choices)
     methods: Annotated[MethodOptions, tyro.conf.arg(name="")] = field(default_factory=MethodOptions)
+    how: Annotated[Choices, tyro.conf.arg(name="")] = field(default_factory=Choices)
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
     audit: Settings = field(default_factory=Settings)
     seed: int = 0
@@ -101,36 +124,40 @@ def main(words: Sequence[str]) -> int:
         parse(with_help_of(Points, list(words)), words, "points")
     options = parse(Points, words, "points")
     if options.config is not None:
-        words = [*read_config(options.config, "points"), *words]
+        words = [*_beneath(read_config(options.config, "points"), options, words), *words]
         options = parse(Points, words, "points")
     from infounlearn.experiments.job import check_method, check_out, run_job
     from infounlearn.experiments.subject import built_in, own
 
+    engine = engine_words(words)
     _require_one_source(options)
-    unlearning = _unlearning(options)
+    _unlearning(options, engine)
     check_out(options.out, (options.weights, *options.reference))
-    case = _case(options) if options.dataset is not None else None
-    if case is not None and "method" in unlearning:
-        check_method(unlearning["method"], case, options.seed)
-    elif case is not None:
-        # Read again, now that the schedule's defaults are known: words that were given still win.
-        options = parse(Points, [*_schedule_words(case), *words], "points")
-        unlearning = _unlearning(options)
-    length = None if "method" in unlearning else options.schedule.epochs
+    case, subject = None, None
+    if options.dataset is not None:
+        case = _case(options)
+    else:
+        assert options.model is not None
+        subject = own(
+            model=options.model,
+            weights=options.weights,
+            data=options.data,
+            forget=options.forget,
+            references=options.reference,
+        )
+    # Read again, now that the defaults for these records are known: words given still win.
+    options = parse(Points, [*_usual_words(options, engine, case, subject), *words], "points")
+    unlearning = _unlearning(options, engine)
+    method = unlearning["method"]
+    if case is not None and method is not None:
+        check_method(method, case, options.seed)
+    length = getattr(method, "epochs", None) if method else options.schedule.epochs
     with started(length) as watch:
         if case is not None:
             subject = built_in(
                 case, references=options.references, cache_dir=options.cache, watch=watch
             )
-        else:
-            assert options.model is not None
-            subject = own(
-                model=options.model,
-                weights=options.weights,
-                data=options.data,
-                forget=options.forget,
-                references=options.reference,
-            )
+        assert subject is not None  # either a case or an own one
         done = run_job(
             subject,
             out=options.out,
@@ -146,16 +173,42 @@ def main(words: Sequence[str]) -> int:
     return finish(done, as_json=options.json)
 
 
-def _unlearning(options: Points) -> dict[str, Any]:
-    """Arguments of :func:`infounlearn.unlearn`: of the default, or of a published method."""
-    share = options.how.audit_share
-    default = as_words(replace(options.how, audit_share=Choices().audit_share))
-    method = chosen_method(
-        options.methods, [*default, *as_words(options.schedule, prefix="schedule.")]
-    )
+def _beneath(kept: list[str], options: Points, given: Sequence[str]) -> list[str]:
+    """Words of an earlier run, less its way to unlearn where those given name another."""
+    if engine_words(given):
+        return without(kept, {"method", *METHODS})
+    if options.methods.method is not None:
+        return without(kept, {*ENGINE, *METHODS} - {options.methods.method})
+    return kept
+
+
+def _unlearning(options: Points, engine: list[str]) -> dict[str, Any]:
+    """Arguments of :func:`infounlearn.unlearn`: of a method, or of the information engine."""
+    method = chosen_method(options.methods, engine)
     if method is not None:
-        return {"method": method, "audit_share": share}
+        return {"method": method, "audit_share": options.how.audit_share}
     return {**options.how.arguments(), "schedule": options.schedule}
+
+
+def _usual_words(
+    options: Points, engine: list[str], case: Case | None, subject: Subject | None
+) -> list[str]:
+    """The settings that the default has for these records, as words."""
+    from infounlearn.experiments.defaults import method_for, schedule_for
+    from infounlearn.point.batches import RecordSet
+    from infounlearn.point.methods.restart_teacher import for_rows
+
+    name = RestartTeacher.name
+    if engine:
+        return [] if case is None else as_words(schedule_for(case), prefix="schedule.")
+    if options.methods.method not in (None, name):
+        return []
+    if case is not None:
+        method = method_for(case)
+    else:
+        assert subject is not None
+        method = for_rows(RestartTeacher(), len(RecordSet(subject.retain, "retain")))
+    return ["--method", name, *as_words(method, prefix=f"{name}.")]
 
 
 def _require_one_source(options: Points) -> None:
@@ -169,13 +222,24 @@ def _require_one_source(options: Points) -> None:
         fix="choose a built-in data set, or a model of your own",
     )
     own = ("weights", "data", "reference")
-    built = ("forget_class", "forget_fraction", "forget_random", "label_noise", "quick")
+    built = (
+        "network", "forget_class", "forget_fraction", "forget_random", "forget_count",
+        "forget_tail", "confuse", "trigger", "label_noise", "quick",
+    )  # fmt: skip
     for name in own if options.model is None else built:
         problems.require(
             getattr(options, name) == getattr(usual, name),
             f"--{name.replace('_', '-')} has no effect "
             + ("without --model" if options.model is None else "with --model"),
             fix="leave it out",
+        )
+    for name in ("forget_tail", "confuse", "trigger"):
+        problems.require(
+            getattr(options, name) is None or options.references >= 2,
+            f"--{name.replace('_', '-')} with --references {options.references}",
+            why="held-out records are of another kind than these, so that only retrained networks "
+            "show what forgetting them looks like",
+            fix="ask for 2 or more",
         )
     problems.raise_if_any()
 
@@ -186,26 +250,19 @@ def _case(options: Points) -> Case:
 
     return case(
         options.dataset or "digits",
+        network=options.network,
         forget_class=options.forget_class,
         forget_fraction=options.forget_fraction,
         forget_random=options.forget_random,
+        forget_count=options.forget_count,
+        forget_tail=options.forget_tail,
+        confuse=options.confuse,
+        trigger=options.trigger,
         forget_ids=None if options.forget is None else read_ids(options.forget),
         label_noise=options.label_noise,
         seed=options.seed,
         quick=options.quick,
     )
-
-
-def _schedule_words(case: Case) -> list[str]:
-    """The default schedule of a built-in case, as words."""
-    from infounlearn.experiments.defaults import schedule_for
-
-    schedule, words = schedule_for(case), list[str]()
-    for one in fields(schedule):
-        value = getattr(schedule, one.name)
-        if value is not None:
-            words += words_of(f"schedule.{one.name.replace('_', '-')}", value)
-    return words
 
 
 def _repeatable(options: Points) -> dict[str, Any]:

@@ -21,7 +21,14 @@ from infounlearn.experiments.ensemble import trained
 from infounlearn.experiments.own import load_weights, network_factory, own_sets
 from infounlearn.experiments.recipe import TrainedModel
 
-TITLES = {"digits": "Digits", "mnist": "MNIST"}
+TITLES = {
+    "digits": "Digits",
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10 subset",
+    "adult": "Adult",
+    "diabetes": "Diabetes",
+    "communities": "Communities and Crime",
+}
 """How reports call the built-in data sets."""
 
 
