@@ -1,8 +1,13 @@
 """The comparison of the default with retraining: what it computes, and that it can say no."""
 
+import pytest
+
+from infounlearn.experiments.cases import case
 from infounlearn.experiments.figures import default_unlearning
+from infounlearn.experiments.figures.default_drawing import COLOURS
 from infounlearn.experiments.figures.default_table import met, missed, table
-from infounlearn.experiments.figures.default_unlearning import Design, run
+from infounlearn.experiments.figures.default_unlearning import METHODS, Design, options_of, run
+from infounlearn.point.methods import RestartTeacher
 
 
 def test_a_target_is_met_only_inside_its_band():
@@ -24,6 +29,17 @@ def test_small_comparison_on_digits(tmp_path, monkeypatch):
     design = Design(data=("digits",), seeds=1, references=3, rivals=())
     found = run(True, tmp_path, design=design, workers=1)
     header, *lines = found.table
-    assert [line[1] for line in lines] == ["default", "warm restart"]
+    assert [line[1] for line in lines] == ["default", "restart and transport", "warm restart"]
     assert all(path.exists() for path in found.files)
     assert table([]) == [header]
+
+
+def test_the_default_is_a_method_and_everything_else_the_engine():
+    built = case("digits", forget_class=3)
+    shown = {name: options_of(name, built) for name in METHODS}
+    assert isinstance(shown.pop("default")["method"], RestartTeacher)
+    for options in shown.values():
+        assert options["method"] is None
+        assert options["schedule"].epochs == pytest.approx(7.8)
+    assert len({str(options) for options in shown.values()}) == len(METHODS) - 1
+    assert len(set(COLOURS)) >= len(METHODS)

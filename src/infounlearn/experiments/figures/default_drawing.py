@@ -13,6 +13,7 @@ from infounlearn.experiments.figures.style import (
     ORANGE,
     PURPLE,
     RETAIN,
+    SKY,
     canvas,
     heading,
 )
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = (RETAIN, FORGET, GREEN, PURPLE, ORANGE, MUTED)
+COLOURS = (RETAIN, SKY, FORGET, GREEN, PURPLE, ORANGE, MUTED)
 MEASURES = (
     ("forget distance/floor", lambda row: row["forget_js"] / row["forget_floor"], (0.01, 1.25)),
     ("forget gap, points", lambda row: 100 * row["forget_gap"], (-2.0, 2.0)),
