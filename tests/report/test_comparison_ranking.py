@@ -63,6 +63,12 @@ def test_equal_methods_are_tied_and_keep_their_order() -> None:
     ]  # fmt: skip
 
 
+def test_noise_of_its_own_is_no_tie_with_the_nearest_where_one_between_is_told_apart() -> None:
+    found = one_case({"a": [1.0, 1.0], "b": [1.1, 1.1], "noisy": [0.8, 1.8], "far": [5.0, 5.0]})
+    assert [s.tied for s in found] == [True, False, True, False]
+    assert [s.scattered for s in found] == [False, False, True, False]
+
+
 def test_who_diverged_once_has_no_rank_but_is_shown() -> None:
     found = one_case({"ours": [2.0, 2.0], "wild": [0.1, math.inf], "gone": [], "rival": [3.0, 3.0]})
     assert [(s.method.name, s.rank) for s in found] == [

@@ -76,11 +76,18 @@ def test_ours_far_behind_is_said_with_its_rank() -> None:
     assert "Ours is 3rd of 3 with 3.00 floors, 2.00 farther" in found.text
 
 
-def test_the_tied_method_is_quoted_even_where_it_is_third() -> None:
+def test_a_method_whose_own_runs_scatter_is_no_tie_but_is_named() -> None:
     """The second is surely farther, the third so noisy that it may not be."""
-    found = said({"a": [[1.0, 1.0]], "ours": [[1.1, 1.1]], "noisy": [[0.8, 1.8]]})
-    assert "Noisy cannot be told from it: Noisy is 0.300 farther" in found.text
-    assert "Ours is 2nd of 3 with 1.10 floors" in found.text
+    found = said({"ours": [[1.0, 1.0]], "b": [[1.1, 1.1]], "noisy": [[0.8, 1.8]]})
+    assert found.answer == "Ours is nearer than 1 of 2"
+    assert "B follows with 1.10 floors, 0.100 farther" in found.text
+    assert "Noisy, on average farther still, varies so much with the seed that it" in found.text
+    assert "Noisy is 0.300 farther" in found.text
+    assert found.tone == "good"
+    # Nobody is between: a tie like any other.
+    found = said({"ours": [[1.0, 1.0]], "noisy": [[0.8, 1.8]], "b": [[1.9, 1.9]]})
+    assert found.answer == "nothing separates the first"
+    assert "on average farther still" not in found.text
 
 
 def test_within_one_standard_error_is_not_farther() -> None:
@@ -132,11 +139,31 @@ def test_every_failure_is_said_with_its_reason() -> None:
         "Wild diverged in 1 of 2 seeds: Case 0 at 5\u202f%.",
         "Gone diverged (the loss was not finite): Case 0 at 5\u202f%.",
     )
+    # Three cases and two budgets make one sentence, not six.
+    worst = {"ours": [[1.0]] * 3, "gone": [[], [], []], "once": [[1.0], [], []]}
+    assert failures(Results(small(worst, budgets=(0.2, 0.01)))) == (
+        "Gone diverged (the loss was not finite): all 3 cases at 1\u202f% and 20\u202f%.",
+        "Once diverged (the loss was not finite): Case 1 and Case 2 at 1\u202f% and 20\u202f%.",
+    )
     told = " ".join(failures(Results(example())))
     for method in ("Gradient ascent", "Bad teacher", "Retraining", "EU-k", "NegGrad+"):
         assert method in told
     assert "needs a freshly initialised network: Adult, tail at 1\u202f%" in told
     assert "Ours" not in told
+
+
+def test_reasons_that_differ_in_a_number_are_one() -> None:
+    comparison = small({"ours": [[1.0]] * 3, "dear": [[], [], []]})
+    rows = iter(("3,978", "990", "3,870"))
+    entries = tuple(
+        replace(entry, status="over budget", reason=f"it costs more than {next(rows)} rows")
+        if entry.method == "dear"
+        else entry
+        for entry in comparison.entries
+    )
+    assert failures(Results(replace(comparison, entries=entries))) == (
+        "Dear over budget (it costs more than 990 to 3,978 rows): all 3 cases at 5\u202f%.",
+    )
 
 
 def test_limits_follow_from_what_was_done() -> None:

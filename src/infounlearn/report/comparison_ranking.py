@@ -42,6 +42,7 @@ class Standing:
         rank: from 1; None without a complete result.
         behind: paired difference to the nearest method in floors; None for itself and unranked.
         tied: whether it is the nearest, or within noise of it: the interval of ``behind`` holds 0.
+        scattered: whether it is tied though a nearer method is not: its own runs differ so much.
         note: why there is no complete result; empty where there is one.
     """
 
@@ -51,6 +52,7 @@ class Standing:
     behind: Estimate | None
     tied: bool
     note: str = ""
+    scattered: bool = False
 
 
 class Results:
@@ -162,17 +164,19 @@ class Results:
         # Equal means keep the order in which the methods were given.
         order = sorted(whole, key=lambda name: (means[name], list(values).index(name)))
         methods = {method.name: method for method in self.comparison.methods}
-        ranked = []
+        ranked: list[Standing] = []
         for place, name in enumerate(order):
             behind = paired(values[name], values[order[0]], level) if place else None
+            tied = behind is None or not separates(behind)
             ranked.append(
                 Standing(
                     methods[name],
                     estimate(values[name], level),
                     place + 1,
                     behind,
-                    behind is None or not separates(behind),
+                    tied,
                     notes[name],
+                    tied and not all(one.tied for one in ranked),
                 )
             )
         rest = []

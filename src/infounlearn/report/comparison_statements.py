@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from infounlearn.report import numbers
@@ -45,9 +46,14 @@ def _verdict(results: Results, budget: float) -> Statement:
             "No method gave a complete result in at least half of the cases.",
             "open",
         )
-    best, tied = ranked[0], [one for one in ranked[1:] if one.tied]
+    best, tied = ranked[0], [one for one in ranked[1:] if one.tied and not one.scattered]
+    scattered = [one for one in ranked if one.scattered]
     ours = [method for method in results.comparison.methods if method.ours]
-    sentences = [_first(results, ranked, tied), *(_of_ours(results, budget, m) for m in ours)]
+    sentences = [
+        _first(results, ranked, tied),
+        _of_scattered(results, scattered),
+        *(_of_ours(results, budget, m) for m in ours),
+    ]
     first_are_ours = [one.method.ours for one in (best, *tied)]
     if not ours:
         tone = "open"
@@ -56,9 +62,12 @@ def _verdict(results: Results, budget: float) -> Statement:
     else:
         tone = "warn" if any(first_are_ours) else "bad"
     answer = f"{best.method.title} is nearest" if not tied else "nothing separates the first"
-    if tied and len(tied) == len(ranked) - 1:
+    others = len(ranked) - 1
+    if scattered and not tied:
+        answer = f"{best.method.title} is nearer than {others - len(scattered)} of {others}"
+    if tied and len(tied) == others:
         answer = "nothing separates the methods"
-    if len(ranked) == 1:
+    if not others:
         answer = f"only {best.method.title} has a result"
     return Statement(question, answer, " ".join(filter(None, sentences)), tone)
 
@@ -69,7 +78,7 @@ def _first(results: Results, ranked: Sequence[Standing], tied: Sequence[Standing
     own = f"{floors(best)} ({over})"
     if len(ranked) == 1:
         return f"{best.method.title} is {own} away; no other method gave a complete result."
-    runner = _next(ranked)
+    runner = ranked[1]
     if not tied:
         return (
             f"{best.method.title} is {own} away; {runner.method.title} follows with "
@@ -87,9 +96,17 @@ def _first(results: Results, ranked: Sequence[Standing], tied: Sequence[Standing
     )
 
 
-def _next(ranked: Sequence[Standing]) -> Standing:
-    """Whom the first sentence names beside the nearest: the first that is tied, or the second."""
-    return next((one for one in ranked[1:] if one.tied), ranked[1])
+def _of_scattered(results: Results, scattered: Sequence[Standing]) -> str:
+    """Who is behind methods that are surely farther, and yet not surely farther itself."""
+    if not scattered:
+        return ""
+    first = scattered[0]
+    one = len(scattered) == 1
+    return (
+        f"{names([each.method.title for each in scattered])}, on average farther still, "
+        f"{'varies' if one else 'vary'} so much with the seed that {'it' if one else 'they'} "
+        f"cannot be told from the nearest: {first.method.title} is {behind(first, results)}."
+    )
 
 
 def _of_ours(results: Results, budget: float, method: ComparedMethod) -> str:
@@ -102,8 +119,8 @@ def _of_ours(results: Results, budget: float, method: ComparedMethod) -> str:
     if not rivals:
         return f"No rival of {method.title} gave a complete result."
     text = ""
-    # The second, or who is tied with the first, is in the sentence before.
-    if own is not ranked[0] and own is not _next(ranked):
+    # The second is in the sentence before.
+    if own not in ranked[:2]:
         text = (
             f"{method.title} is {ordinal(own.rank)} of {len(ranked)} with {floors(own)}"
             f"{'' if own.behind is None else ', ' + behind(own, results)}. "
@@ -165,24 +182,58 @@ def failures(results: Results) -> tuple[str, ...]:
     comparison = results.comparison
     said = []
     for method in comparison.methods:
-        found: dict[str, list[str]] = {}
-        for case in comparison.cases:
-            for budget in comparison.budgets:
-                entry = results.entry(case.name, method.name, budget)
-                seeds = len(case.seeds) - len(results.runs(case.name, method.name, budget))
-                place = f"{case.title} at {percent(budget)}"
-                if entry.status != "ok":
-                    needs = f"needs {entry.reason}"
-                    other = f"{entry.status} ({entry.reason})"
-                    what = needs if entry.status == "needs" else other
-                    found.setdefault(what, []).append(place)
-                elif seeds:
-                    told = results.lost(case, method.name, budget)
-                    found.setdefault(told, []).append(place)
-        parts = [f"{what}: {names(places)}" for what, places in found.items()]
+        # By reason, numbers in it left out: the reasons themselves, and the cases of each budget.
+        found: dict[str, tuple[list[str], dict[float, list[str]]]] = {}
+        for budget in sorted(comparison.budgets):
+            for case in comparison.cases:
+                what = _failure(results, case, method, budget)
+                if what:
+                    reasons, places = found.setdefault(_NUMBER.sub("#", what), ([], {}))
+                    reasons.append(what)
+                    places.setdefault(budget, []).append(case.title)
+        parts = [
+            f"{_in_one(reasons)}: {_where(places, len(comparison.cases))}"
+            for reasons, places in found.values()
+        ]
         if parts:
             said.append(f"{method.title} {'; '.join(parts)}.")
     return tuple(said)
+
+
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+def _failure(results: Results, case: ComparedCase, method: ComparedMethod, budget: float) -> str:
+    """Why the method lacks a complete result there; empty where it has one."""
+    entry = results.entry(case.name, method.name, budget)
+    if entry.status == "ok":
+        return results.lost(case, method.name, budget)
+    if entry.status == "needs":
+        return f"needs {entry.reason}"
+    return f"{entry.status} ({entry.reason})"
+
+
+def _in_one(reasons: Sequence[str]) -> str:
+    """Reasons that differ in numbers alone, as one: a single number as its range."""
+    first = reasons[0]
+    if all(one == first for one in reasons):
+        return first
+    values = [_NUMBER.findall(one) for one in reasons]
+    if len(values[0]) != 1:
+        return f"{first}, or alike"
+    ordered = sorted((one for (one,) in values), key=lambda one: float(one.replace(",", "")))
+    return _NUMBER.sub(f"{ordered[0]} to {ordered[-1]}", first)
+
+
+def _where(places: Mapping[float, Sequence[str]], total: int) -> str:
+    """``A and B at 1 % and 5 %, all 4 cases at 20 %``."""
+    budgets: dict[tuple[str, ...], list[str]] = {}
+    for budget, cases in places.items():
+        budgets.setdefault(tuple(cases), []).append(percent(budget))
+    return ", ".join(
+        f"{f'all {total} cases' if len(cases) == total > 1 else names(cases)} at {names(at)}"
+        for cases, at in budgets.items()
+    )
 
 
 def behind(standing: Standing, results: Results) -> str:

@@ -104,8 +104,14 @@ def _rank_table(results: Results, budget: float) -> RankTable:
 def _distance(one: Standing) -> Cell:
     if one.rank is None or one.distance is None:
         return Cell(numbers.MISSING, "", "none")
-    tone = "nearest" if one.rank == 1 else "tied" if one.tied else ""
-    return Cell(numbers.significant(one.distance.mean), _interval(one.distance), tone)
+    return Cell(numbers.significant(one.distance.mean), _interval(one.distance), _tone(one))
+
+
+def _tone(one: Standing) -> str:
+    """The class of a ranked method's cells."""
+    if one.rank == 1:
+        return "nearest"
+    return "scattered" if one.scattered else "tied" if one.tied else ""
 
 
 def _behind(one: Standing) -> Cell:
@@ -114,7 +120,7 @@ def _behind(one: Standing) -> Cell:
     if one.behind is None:
         return Cell("nearest", "", "nearest")
     text = f"+{numbers.significant(one.behind.mean)}"
-    return Cell(text, _interval(one.behind) or "one seed", "tied" if one.tied else "")
+    return Cell(text, _interval(one.behind) or "one seed", _tone(one))
 
 
 def _case_cell(one: Standing) -> Cell:
@@ -122,7 +128,7 @@ def _case_cell(one: Standing) -> Cell:
         if one.distance is None:
             return Cell(one.note, "", "none")
         return Cell(f"({numbers.significant(one.distance.mean)})", one.note, "none")
-    tone = "nearest" if one.rank == 1 else "tied" if one.tied else ""
+    tone = _tone(one)
     mean = numbers.significant(one.distance.mean) if one.distance else numbers.MISSING
     if one.behind is None:
         return Cell(mean, "nearest", tone)

@@ -206,6 +206,17 @@ _STATUS: dict[Status, Any] = {
 }  # fmt: skip
 
 
+def _failed(gold: Gold, name: str, cell: Cell) -> tuple[Any, str]:
+    """Status and reason of an entry without a result."""
+    status = _STATUS[cell.status]
+    if status == "needs":
+        needs = getattr(METHODS.get(name), "needs", ())
+        if "labels" in needs and not gold.case.forget.is_classification:
+            return status, "class labels"
+        return "not run", cell.reason  # refused for a reason of its own
+    return status, cell.reason or status
+
+
 def entry(
     gold: Gold, folder: Path, name: str, budget: float, tuned: Cell | None, runs: Sequence[Cell]
 ) -> Entry:
@@ -222,13 +233,10 @@ def entry(
             "validation": tuned.facts["value"],
         }
         if tuned.status != "done":
-            status = _STATUS[tuned.status]
-            return Entry(gold.name, name, budget, status, tuned.reason or status, **said)
+            return Entry(gold.name, name, budget, *_failed(gold, name, tuned), **said)
     ended = [cell for cell in runs if cell.status == "done"]
     if not ended:
-        first = runs[0]
-        status = _STATUS[first.status]
-        return Entry(gold.name, name, budget, status, first.reason or status, **said)
+        return Entry(gold.name, name, budget, *_failed(gold, name, runs[0]), **said)
     pool: Mapping[str, float | None] = {}
     records = gold.final.records["forget"]
     if records.is_classification:
