@@ -55,9 +55,9 @@ class Compare:
 
     what: Annotated[Literal["points"], tyro.conf.Positional]
     data: tuple[str, ...] = ("digits",)
-    cases: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-    budgets: tuple[float, ...] = ()
+    cases: tuple[str, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    budgets: tuple[float, ...] | None = None
     seeds: int | None = None
     references: int | None = None
     tuning_references: int | None = None
@@ -82,9 +82,9 @@ def main(words: Sequence[str]) -> int:
     with Watcher(console(stderr=True)).live() as watch:
         found = compare_points(
             options.data,
-            cases=options.cases or None,
-            methods=options.methods or None,
-            budgets=options.budgets or None,
+            cases=options.cases,
+            methods=options.methods,
+            budgets=options.budgets,
             seeds=options.seeds,
             references=options.references,
             tuning_references=options.tuning_references,

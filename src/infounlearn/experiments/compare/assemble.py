@@ -90,8 +90,8 @@ def retrained_measures(gold: Gold, again: bool) -> Known:
     return known
 
 
-def compared_case(gold: Gold, known: Known, seeds: int) -> ComparedCase:
-    """The case with its yardsticks."""
+def compared_case(gold: Gold, known: Known, seeds: int, title: str) -> ComparedCase:
+    """The case with its yardsticks, under a short title."""
     shown = [
         {name: show(model, own) for name, own in gold.final.records.items()}
         for model in gold.originals
@@ -121,7 +121,7 @@ def compared_case(gold: Gold, known: Known, seeds: int) -> ComparedCase:
         limits.append(f"{many} requests, one after another; a budget is for all of them.")
     return ComparedCase(
         name=gold.name,
-        title=getattr(case, "title", "") or gold.name,
+        title=title,
         description=case.description,
         sizes={
             "forget": len(case.forget), "retain": len(case.retain), "holdout": len(case.holdout),

@@ -40,11 +40,13 @@ class Design:
 
     def check(self, problems: Problems) -> None:
         """Collect what makes no sense."""
+        problems.require(len(self.methods) > 0, "methods is empty", fix="name at least one")
         unknown = [name for name in self.methods if name not in ALL]
         problems.require(
-            len(self.methods) > 0 and not unknown,
-            f"methods are {list(self.methods)}",
+            not unknown,
+            f"methods hold {', '.join(map(repr, unknown))}",
             fix=f"choose from {', '.join(ALL)}",
+            why=f"the default takes part as {ours.NAME}" if ours.METHOD in unknown else "",
         )
         self._no_twice("methods", self.methods, problems)
         problems.require(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from joblib import Parallel, cpu_count, delayed, effective_n_jobs
 
 from infounlearn.errors import Problems
 from infounlearn.experiments.cases import Case
-from infounlearn.experiments.cases import case as build_case
 from infounlearn.experiments.compare import ours
 from infounlearn.experiments.compare.assemble import (
     compared_case,
@@ -23,12 +21,12 @@ from infounlearn.experiments.compare.assemble import (
     run_measures,
 )
 from infounlearn.experiments.compare.cells import Cell
-from infounlearn.experiments.compare.design import FULL, QUICK, QUICK_CASES, Design
+from infounlearn.experiments.compare.choice import choose, in_short
+from infounlearn.experiments.compare.design import FULL, QUICK, Design
 from infounlearn.experiments.compare.gold import build_gold
 from infounlearn.experiments.compare.pack import Packed
 from infounlearn.experiments.compare.runs import FEWEST_STEPS
 from infounlearn.experiments.compare.work import run_cell, tuning_cell
-from infounlearn.experiments.requests import comparison_cases
 from infounlearn.files import check_folder
 from infounlearn.provenance import provenance
 from infounlearn.report.comparison import ComparedCase, ComparedRun, Comparison, Entry
@@ -42,8 +40,8 @@ Place = tuple[str, float]
 def compare_points(
     data: str | Sequence[str] = "digits",
     *,
-    cases: Mapping[str, Case] | Sequence[str] | None = None,
-    methods: Sequence[str] | None = None,
+    cases: Mapping[str, Case] | str | Sequence[str] | None = None,
+    methods: str | Sequence[str] | None = None,
     budgets: Sequence[float] | None = None,
     seeds: int | None = None,
     references: int | None = None,
@@ -88,8 +86,9 @@ def compare_points(
         InputError: anything wrong with the arguments, all at once, before any work.
         DivergenceError: an original or retrained network diverged: there is no yardstick.
     """
+    cases, data = _several(cases), _several(data)
     given = {
-        "methods": None if methods is None else tuple(methods),
+        "methods": None if methods is None else tuple(_several(methods)),
         "budgets": None if budgets is None else tuple(budgets),
         "seeds": seeds, "references": references, "tuning_references": tuning_references,
         "trials": trials, "seconds": seconds, "relearn": relearn,
@@ -101,13 +100,17 @@ def compare_points(
     problems.require(workers is None or workers >= 1, f"workers is {workers}", fix="pass 1 or more")
     check_folder(out, "out", problems)
     problems.raise_if_any()
-    chosen = _cases((data,) if isinstance(data, str) else tuple(data), cases, quick)
+    chosen = choose(tuple(data), cases, quick)
     place = Path(out)
     job = _Job(design, place, workers, progress or _silent, stage or (lambda what: None))
     (place / "cells").mkdir(parents=True, exist_ok=True)
-    parts = [job.case(name, make()) for name, make in chosen.items()]
+    where, titles = in_short(list(chosen))
+    parts = [
+        job.case(name, title, make())
+        for (name, make), title in zip(chosen.items(), titles, strict=True)
+    ]
     return Comparison(
-        title="Unlearning methods compared on " + ", ".join(chosen),
+        title=f"Unlearning methods compared on {where}",
         cases=tuple(case for case, _, _ in parts),
         methods=tuple(compared_method(name) for name in design.methods),
         budgets=design.budgets,
@@ -133,57 +136,9 @@ def compare_points(
     )
 
 
-def _cases(
-    data: tuple[str, ...], cases: Mapping[str, Case] | Sequence[str] | None, quick: bool
-) -> dict[str, Callable[[], Case]]:
-    """How to build each case, by name; one of each data set is built, to see that it can be."""
-    problems = Problems("compare_points")
-    if isinstance(cases, Mapping):
-        problems.require(len(cases) > 0, "cases is empty", fix="pass at least one case")
-        problems.raise_if_any()
-        return {name: partial(_same, given) for name, given in cases.items()}
-    problems.require(len(data) > 0, "data is empty", fix="name at least one data set")
-    problems.require(len(set(data)) == len(data), "data holds one twice", fix="name each once")
-    problems.raise_if_any()
-    requests = {
-        f"{name}/{request}": (name, how)
-        for name in data
-        for request, how in comparison_cases(name, quick).items()
-    }
-    if cases is not None:
-        # "one record" is that of every data set named, "digits/one record" that of one.
-        chosen = {
-            name: how
-            for name, how in requests.items()
-            if name in cases or name.partition("/")[2] in cases
-        }
-        known = {*requests, *(name.partition("/")[2] for name in requests)}
-        unknown = [name for name in cases if name not in known]
-        problems.require(
-            len(cases) > 0 and not unknown,
-            f"cases are {list(cases)}",
-            fix=f"choose from {', '.join(requests)}",
-        )
-        problems.raise_if_any()
-        requests = chosen
-    elif quick:
-        first = [name for one in data for name in _of(one, requests)[:QUICK_CASES]]
-        requests = {name: requests[name] for name in first}
-    for one in data:
-        for name in _of(one, requests)[:1]:
-            build_case(one, **requests[name][1])  # type: ignore[arg-type]
-    return {
-        name: partial(build_case, one, **how)  # type: ignore[arg-type]
-        for name, (one, how) in requests.items()
-    }
-
-
-def _of(data: str, names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.startswith(f"{data}/")]
-
-
-def _same(given: Case) -> Case:
-    return given
+def _several(names: Any) -> Any:
+    """A single name as a list of one; anything else as it is."""
+    return (names,) if isinstance(names, str) else names
 
 
 @dataclass(frozen=True)
@@ -196,14 +151,22 @@ class _Job:
     progress: Progress
     stage: Callable[[str], None]
 
-    def case(self, name: str, case: Case) -> tuple[ComparedCase, list[Entry], list[ComparedRun]]:
+    @property
+    def _processes(self) -> int:
+        """As asked for, or as joblib.parallel_config says, or one per core."""
+        configured = effective_n_jobs(None)
+        return self.workers or (configured if configured > 1 else cpu_count())
+
+    def case(
+        self, name: str, title: str, case: Case
+    ) -> tuple[ComparedCase, list[Entry], list[ComparedRun]]:
         """Everything about one case, stage by stage."""
         design, cells = self.design, self.out / "cells"
         self.stage(f"{name}: networks")
         gold = build_gold(
             case, name=name, seeds=design.seeds, references=design.references,
             tuning_references=design.tuning_references, cache_dir=self.out / "networks",
-            workers=self.workers or cpu_count(), progress=self.progress,
+            workers=self._processes, progress=self.progress,
         )  # fmt: skip
         packed = Packed(gold)
         self.stage(f"{name}: tuning")
@@ -229,7 +192,7 @@ class _Job:
         entries = [
             entry(gold, cells, *place, tuned.get(place), ran.get(place, ())) for place in places
         ]
-        return compared_case(gold, known, design.seeds), entries, runs
+        return compared_case(gold, known, design.seeds, title), entries, runs
 
     def _tuned(self, packed: Packed, places: Sequence[Place]) -> list[Cell]:
         cells, design = self.out / "cells", self.design
@@ -273,14 +236,11 @@ class _Job:
         return found
 
     def _results(self, calls: Iterable[tuple[Any, ...]], total: int) -> Iterator[Any]:
-        count = self.workers
-        if count is None and effective_n_jobs(None) == 1:
-            count = cpu_count()  # joblib.parallel_config says nothing
-        if count == 1 or total <= 1:
+        if self._processes == 1 or total <= 1:
             yield from (function(*arguments) for function, *arguments in calls)
             return
         # Arrays that workers map are copied when written to: torch takes no read-only ones.
-        parallel = Parallel(n_jobs=count, return_as="generator", mmap_mode="c")
+        parallel = Parallel(n_jobs=self._processes, return_as="generator", mmap_mode="c")
         yield from parallel(delayed(function)(*arguments) for function, *arguments in calls)
 
 
