@@ -5,6 +5,11 @@ a hundred of ten thousand retain rows may hold nine tenths of the lost utility. 
 each of them once per pass. So one part of every batch passes through the set evenly, which keeps
 every row in sight, and the other is drawn in proportion to the loss that a row showed when it was
 last seen (prioritised replay: Schaul et al. 2016, arXiv:1511.05952).
+
+The mean over such a batch is no estimate of the mean loss. With a share h of hard rows and all
+losses L known, its gradient is on average that of (1 - h) mean(L) + h sum(L^2) / (2 sum(L)), the
+second sum held fixed: where all losses can vanish it leads to the same place, and elsewhere it
+gives more to the worst rows, among them wrong labels, than training did.
 """
 
 from __future__ import annotations
@@ -19,13 +24,17 @@ UNSEEN = 1e-4
 """Loss, in nats, that a row is taken to have before it was seen; those of a trained network."""
 ALIKE = 1e-2
 """What is added where all forget records are of the row's class: such rows suffer first."""
+BLOCK = 512
+"""Rows whose losses are summed up: a draw then reads some blocks, not a million rows."""
 
 
 class Rehearsal:
     """Batches of retain rows, part of them chosen by the losses told so far.
 
-    Attributes:
-        losses: (n,) last known loss of each retain row; keep it to go on later.
+    Args:
+        task: the run.
+        batch_size: rows of a batch, at most all.
+        hard: share of these drawn by loss; one row is always of the even passes.
     """
 
     def __init__(self, task: Task, batch_size: int, hard: float) -> None:
@@ -40,18 +49,46 @@ class Rehearsal:
             shares = (torch.bincount(classes(gone), minlength=width) / len(gone))[kept].float()
         self.losses = UNSEEN + ALIKE * shares
 
+    @property
+    def losses(self) -> Tensor:
+        """(n,) last known loss of each retain row; keep it to go on later."""
+        return self._blocks.reshape(-1)[: self._rows].clone()
+
+    @losses.setter
+    def losses(self, losses: Tensor) -> None:
+        self._rows = len(losses)
+        filled = torch.nn.functional.pad(losses, (0, -self._rows % BLOCK))
+        self._blocks = filled.reshape(-1, BLOCK)
+        self._sums = _sums(self._blocks)
+
     def batch(self, number: int) -> Batch:
         """Batch ``number``: even rows, then hard ones (drawn with replacement)."""
         rows = self._task.positions("retain", self._even, number, "rehearsal")
         if self._hard:
             generator = self._task.generator("rehearsal", number)
-            # Inverse of the distribution function: torch.multinomial stops at 2^24 rows.
-            edges = self.losses.double().cumsum(0)
-            marks = torch.rand(self._hard, dtype=torch.float64, generator=generator) * edges[-1]
-            drawn = torch.searchsorted(edges, marks).clamp_max(len(edges) - 1)
-            rows = torch.cat([rows, drawn])
+            marks = torch.rand(self._hard, dtype=torch.float64, generator=generator)
+            rows = torch.cat([rows, self.at(marks)])
         return self._task.rows("retain", rows, number, "rehearsal")
+
+    def at(self, marks: Tensor) -> Tensor:
+        """Rows at these points of the distribution function of the losses, from 0 to 1."""
+        # Its inverse, by hand: torch.multinomial stops at 2^24 rows.
+        edges = self._sums.cumsum(0)
+        marks = marks * edges[-1]
+        block = torch.searchsorted(edges, marks).clamp_max(len(edges) - 1)
+        rest = marks - (edges - self._sums)[block]
+        inside = self._blocks[block].double().cumsum(1)
+        place = torch.searchsorted(inside, rest[:, None]).squeeze(1).clamp_max(BLOCK - 1)
+        return (block * BLOCK + place).clamp_max(self._rows - 1)
 
     def tell(self, rows: Batch, losses: Tensor) -> None:
         """Remember what rows showed."""
-        self.losses[rows.index] = losses.detach().float().cpu().clamp_min(1e-2 * UNSEEN)
+        known = losses.detach().float().cpu().nan_to_num(UNSEEN).clamp_min(1e-2 * UNSEEN)
+        block = rows.index // BLOCK
+        self._blocks[block, rows.index % BLOCK] = known
+        self._sums[block] = _sums(self._blocks[block])
+
+
+def _sums(blocks: Tensor) -> Tensor:
+    """Of each block, one addend after another: the same however many are summed at once."""
+    return blocks.double().cumsum(1)[:, -1]

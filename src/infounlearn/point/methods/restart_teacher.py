@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
+from torch import nn
 
 from infounlearn.errors import InputError, Problems
 from infounlearn.point.methods.base import (
@@ -29,7 +30,7 @@ from infounlearn.point.methods.base import (
     Training,
     check_numbers,
 )
-from infounlearn.point.methods.null_space import NullSpace, layers_of
+from infounlearn.point.methods.null_space import NullSpace
 from infounlearn.point.methods.task import Task
 from infounlearn.point.methods.teaching import Plan, Student, Teacher
 from infounlearn.point.restart import Restart
@@ -58,6 +59,10 @@ class RestartTeacher:
     the teacher's logits are first scaled by one number, so that on records that neither network
     learned it is as sure as the original (:func:`sharpness`): a short training leaves it less so.
 
+    Only linear layers and convolutions of the student change (:func:`affine_maps`); all other
+    weights, and batch-norm statistics, stay those of the original. The teacher is shown no forget
+    record in training, but starts with ``keep`` of weights that were.
+
     Attributes:
         epochs: cost of the whole run, in passes over the retain set; need not be whole.
         lr: first step size of the teacher; three to four times that of the original's training.
@@ -66,14 +71,16 @@ class RestartTeacher:
             and 1 where they are many, up to 0.7 and 0.5 where they are few.
         teacher_batch_size: retain rows per step of the teacher; None takes 100 steps of 32 rows,
             then 300 of 64, then 128.
-        strength: weight of the teacher's answers; 0 leaves the original's.
+        strength: weight of the teacher's answers; 0 leaves the forget records to what rehearsal
+            does to them, in steps that are no shorter.
         student_lr: first step of the student as a share of the norm of its weights, in a run of
             150 steps or more; shorter runs take longer steps, by (150 / steps)^(1/3).
         batch_size: rows per step of the student, a quarter of them to forget; None takes about
             150 steps with 32 to 128 rows.
         hard: share of these retain rows drawn by the loss they last showed.
         damping: of the student's gradients: small ones protect the retain set more.
-        sample_share: share of the cost spent on seeing the inputs of retain rows.
+        sample_share: share of the cost, up to 1,000 rows, spent on seeing the inputs of retain
+            rows; measuring batch-norm statistics and held-out records takes as much again each.
 
     References: ours, measured in docs/method.md; shrink and perturb: Ash & Adams (2020),
     arXiv:1910.08475; distilling a teacher that must not know: Chundawat et al. (2023),
@@ -141,20 +148,17 @@ class RestartTeacher:
             InputError: the model has no linear layer and no convolution that may change.
         """
         assert task.fresh is not None  # Method.needs
-        layers = layers_of(task.model)
-        if not layers:
+        plan = self.plan(task.sizes)
+        sample = task.once("retain", 1024, plan.sampled)
+        space = NullSpace(task, task.model, sample, self.damping)
+        weights = space.weights
+        if not weights:
             raise InputError(
                 f"{self.name}: model has no linear layer or convolution that may change: choose "
                 "another method"
             )
-        plan = self.plan(task.sizes)
         teacher = Teacher(self, task, plan)
-        weights = [
-            p for layer in layers for p in layer.parameters(recurse=False) if p.requires_grad
-        ]
         optimizer = torch.optim.SGD(weights, 1.0, momentum=0.8)
-        sample = task.once("retain", 1024, plan.sampled)
-        space = NullSpace(task, task.model, sample, self.damping)
         length = torch.cat([weight.detach().flatten() for weight in weights]).norm()
 
         def before_step() -> None:
@@ -162,7 +166,7 @@ class RestartTeacher:
             own = [weight.grad for weight in weights if weight.grad is not None]
             size = torch.stack([gradient.norm() for gradient in own]).norm()
             # A gradient of exactly zero stays one.
-            scale = length / size.clamp_min(torch.finfo(size.dtype).tiny)
+            scale = (length / size).clamp_max(torch.finfo(size.dtype).max)
             for gradient in own:
                 gradient.mul_(scale)
 
@@ -172,7 +176,10 @@ class RestartTeacher:
         for number, count in enumerate(steps):
             if count:
                 passes.append(student.part(sum(steps[:number]), count, before_step))
-        return Training(passes, optimizer, memory=student.memory, remember=student.remember)
+        return Training(
+            passes, optimizer, memory=student.memory, remember=student.remember,
+            remarks=_left(task.model, weights),
+        )  # fmt: skip
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`."""
@@ -209,6 +216,24 @@ class RestartTeacher:
             teacher_rows, teacher_steps, statistics, sampled, compared, retain_rows, forget_rows,
             student_steps, max(1.0, MANY_STEPS / student_steps) ** (1 / 3),
         )  # fmt: skip
+
+
+def _left(model: nn.Module, changed: list[nn.Parameter]) -> tuple[str, ...]:
+    """What to say of weights that could change and do not; that of norms goes without saying."""
+    ours = set(changed)
+    left = {
+        name: weight.numel()
+        for name, weight in model.named_parameters()
+        if weight.requires_grad and weight.ndim > 1 and weight not in ours
+    }
+    if not left:
+        return ()
+    every = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return (
+        f"{sum(left.values())} of {every} trainable weights stay as in the original, among them "
+        f"{list(left)[:5]}: only linear layers and convolutions change, and of these the ones "
+        "whose inputs could be seen",
+    )
 
 
 def for_rows(method: RestartTeacher, retain: int) -> RestartTeacher:

@@ -50,13 +50,18 @@ class Teacher:
         steps = plan.teacher_steps
         sweep = Sweep(
             task, "retain", plan.teacher_rows,
-            lambda rows: task.mean_loss(rows, task.show(rows, self.model)), "teacher",
+            lambda rows: task.mean_loss(rows, self._shown(rows)), "teacher",
         )  # fmt: skip
         self.healing = Pass(
             "teacher", steps, sweep.steps(steps), candidate=False, optimizer=optimizer,
             lr_at=lambda step: method.lr * (0.05 + 0.95 * (1 - step / steps)),
             finish=self._finish,
         )  # fmt: skip
+
+    def _shown(self, rows: Batch) -> Tensor:
+        """Outputs in training; batch-norm has nothing to learn from a single row."""
+        alone = len(rows) == 1 and self._task.sizes.batch_norm
+        return self._task.show(rows, self.model, as_evaluated=alone)
 
     def _finish(self) -> None:
         """Batch-norm statistics of the healed weights; few steps leave those of before."""
@@ -123,9 +128,10 @@ class Student:
 
     def _answers(self, rows: Batch) -> Tensor:
         """The teacher's outputs, asked for once per record."""
-        new = ~self._known[rows.index]
-        if bool(new.any()):
-            asked = self._task.rows("forget", rows.index[new], rows.number, "answers")
+        # A batch over the end of a pass may hold a row twice.
+        new = list(dict.fromkeys(rows.index[~self._known[rows.index]].tolist()))
+        if new:
+            asked = self._task.rows("forget", torch.tensor(new), rows.number, "answers")
             outputs = self._teacher.sharpness * self._task.look(asked, self._teacher.model)
             if self._told is None:
                 self._told = outputs.new_zeros(len(self._known), *outputs.shape[1:])
@@ -159,12 +165,18 @@ def sharpness(taught: Tensor, original: Tensor) -> float:
     """The factor b that brings softmax(b * taught) nearest to softmax(original), from 1/8 to 8.
 
     Minimises mean KL(original || b * taught), which is convex in b: its slope is the mean of
-    sum_c (softmax(b * taught)_c - softmax(original)_c) * taught_c, found zero by bisection.
+    sum_c (softmax(b * taught)_c - softmax(original)_c) * taught_c, found zero by bisection. Where
+    no b makes a difference, of no records or logits all alike, it is 1.
 
     Args:
         taught, original: (n, c) logits of the same records.
     """
     logits, wanted = taught.double(), torch.softmax(original.double(), 1)
+    # Shifts change no softmax, but what is left of a slope after rounding.
+    logits = logits - logits.mean(1, keepdim=True)
+    rounding = 8 * torch.finfo(taught.dtype).eps * taught.abs().double()
+    if bool((logits.abs() <= rounding).all()):
+        return 1.0
     low, high = math.log(1 / 8), math.log(8.0)
     for _ in range(40):
         middle = (low + high) / 2
