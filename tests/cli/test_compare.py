@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from infounlearn.cli.show import print_comparison
 from infounlearn.report import read_comparison
+from tests.report.comparison_small import small
 
 from .conftest import Said
 
@@ -43,6 +47,12 @@ def test_it_compares_and_writes_everything(run: Callable[..., Said], here: Path)
     assert again.code == 0
     assert "worst distance in floors" in again.out
     assert read_comparison(here / "out").runs == record.runs
+    # What was said can be said again, from the folder or its record.
+    for place in ("out", "out/record.json"):
+        shown = run("show", place)
+        assert (shown.code, shown.err) == (0, "")
+        assert shown.out == again.out[: again.out.index("written ")]
+    assert run("show", "out", "--json").json["sentences"] == found["sentences"]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +63,9 @@ def test_it_compares_and_writes_everything(run: Callable[..., Said], here: Path)
         (("compare", "points", "--data", "digit"), "digit"),
         (("compare", "points", "--cases", "none"), "none"),
         (("compare", "points", "--budgets", "0"), "budgets"),
+        (("compare", "points", "--cases", "--quick"), "cases is empty"),
+        (("compare", "points", "--methods", "restart-teacher"), "takes part as ours"),
+        (("show", "absent"), "cannot read absent"),
     ],
 )
 def test_bad_words_are_refused_before_any_work(
@@ -62,6 +75,19 @@ def test_bad_words_are_refused_before_any_work(
     assert said.code == 2
     assert message in said.err
     assert not (here / "runs").exists()
+
+
+def test_many_cases_are_shown_as_their_median() -> None:
+    stream = StringIO()
+    screen = Console(file=stream, width=120, highlight=False)
+    for cases in (2, 9):
+        worst = {"ours": [[1.0, 1.1]] * cases, "rival": [[5000.0, 5100.0]] * cases}
+        print_comparison(screen, small(worst))
+    few, many = stream.getvalue().split("% of the cost of retraining: worst")[1:]
+    assert "Case 1" in few
+    assert "Case 1" not in many
+    assert "Median over 9 cases" in many
+    assert "5\u202f000" in many or "5\u202f050" in many
 
 
 def test_a_folder_with_another_report_is_left_alone(run: Callable[..., Said], here: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from infounlearn.cli import main
 from infounlearn.cli.show import Watcher, print_json
+from infounlearn.report import write_report
+from tests.report.report_example import example
 
 ROW = {"step": 40.0, "epoch": 1.0, "loss": 0.25, "forget_accuracy": 0.5, "validation_auc": 0.51}
 
@@ -57,3 +61,18 @@ def test_json_holds_no_number_that_json_lacks(capsys: pytest.CaptureFixture[str]
         "b": [None, 1.5],
         "c": {"d": None, "e": 2},
     }
+
+
+def test_a_record_is_shown_with_its_verdicts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = example()
+    write_report(record, tmp_path, formats=("record",))
+    assert main(["show", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    for verdict in record.audit.verdicts:
+        assert f"{verdict.question} {verdict.answer}" in said.out
+    assert main(["show", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["findings"]) == len(record.audit.findings)

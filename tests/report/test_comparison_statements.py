@@ -79,7 +79,7 @@ def test_ours_far_behind_is_said_with_its_rank() -> None:
 def test_a_method_whose_own_runs_scatter_is_no_tie_but_is_named() -> None:
     """The second is surely farther, the third so noisy that it may not be."""
     found = said({"ours": [[1.0, 1.0]], "b": [[1.1, 1.1]], "noisy": [[0.8, 1.8]]})
-    assert found.answer == "Ours is nearer than 1 of 2"
+    assert found.answer == "Ours is nearer than 1 of 2 others"
     assert "B follows with 1.10 floors, 0.100 farther" in found.text
     assert "Noisy, on average farther still, varies so much with the seed that it" in found.text
     assert "Noisy is 0.300 farther" in found.text

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from infounlearn.cli.parsing import parse
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from infounlearn.report.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -73,8 +68,15 @@ class Compare:
 def main(words: Sequence[str]) -> int:
     """Compare, write the report and return 0."""
     options = parse(Compare, words, "compare")
-    from infounlearn.cli.show import Watcher, console, print_files, print_json
-    from infounlearn.experiments.compare.table import sentences, write_tables
+    from infounlearn.cli.show import (
+        Watcher,
+        comparison_as_plain,
+        console,
+        print_comparison,
+        print_files,
+        print_json,
+    )
+    from infounlearn.experiments.compare.table import write_tables
     from infounlearn.experiments.compare.verb import compare_points
     from infounlearn.report import check_comparison_folder, write_comparison
 
@@ -102,49 +104,15 @@ def main(words: Sequence[str]) -> int:
     files = [report, report.with_name("record.json"), report.with_name("card.md")]
     files += write_tables(found, options.out)
     screen = console(stderr=options.json)
-    show(screen, found)
+    print_comparison(screen, found)
     print_files(screen, [("written", path) for path in files])
     if options.json:
         print_json(
             {
                 "command": "compare",
                 "exit_code": 0,
-                "sentences": sentences(found),
-                "runs": [
-                    {
-                        "case": run.case,
-                        "method": run.method,
-                        "budget": run.budget,
-                        "seed": run.seed,
-                        "status": run.status,
-                        "cost": run.cost,
-                        "worst": run.worst,
-                        "distances": run.distances,
-                    }
-                    for run in found.runs
-                ],
+                **comparison_as_plain(found),
                 "files": [str(path) for path in files],
             }
         )
     return 0
-
-
-def show(screen: Console, found: Comparison) -> None:
-    """A table per budget, and what may be said of them."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    from infounlearn.experiments.compare.table import rank_rows, sentences
-
-    for budget in sorted(found.budgets):
-        heads, *rows = rank_rows(found, budget)
-        title = f"{budget:.0%} of the cost of retraining: worst distance in floors"
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-        for head in heads:
-            table.add_column(escape(head), overflow="fold")
-        for row in rows:
-            table.add_row(*map(escape, row))
-        screen.print(table)
-    for sentence in sentences(found):
-        screen.print(escape(sentence), soft_wrap=True)

@@ -11,6 +11,7 @@ COMMANDS = {
     "audit": "audit saved outputs of any framework",
     "figure": "repeat a figure of the paper",
     "compare": "compare unlearning methods on equal terms",
+    "show": "show what an earlier command found",
 }
 
 _TEXT = """\
@@ -29,6 +30,7 @@ examples:
   infounlearn audit unlearned.npz --original original.npz --reference retrained-*.npz
   infounlearn figure gaussian-toy --quick
   infounlearn compare points --quick
+  infounlearn show runs/compare
 
 exit codes:
   0  done; nothing speaks against it

@@ -1,4 +1,4 @@
-"""What a person watching sees: progress on standard error, a short table at the end."""
+"""``infounlearn show``, and how every command shows a job and its result on a terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -15,8 +18,11 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from infounlearn.cli.parsing import parse
+
 if TYPE_CHECKING:
     from infounlearn.interface import Audit, Record
+    from infounlearn.report import Comparison
 
 FIGURES = {
     "step": "step {:.0f}",
@@ -29,6 +35,48 @@ FIGURES = {
 _GOOD = ("forgotten", "kept", "removed", "no fingerprint")
 _COLOURS = {**dict.fromkeys(_GOOD, "green"), "inconclusive": "yellow"}
 _PLAIN_WIDTH = 120
+_OVERALL_WIDTH, _CASE_WIDTH = 75, 13
+"""What the columns of a comparison take: those over all cases, and each case."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show what an earlier command found: its table, verdicts and sentences.
+
+    Reads the record.json that demo, points, feature, audit and compare write, and checks that it
+    was not changed since. Always exits with 0 where it can be read.
+
+    Try:
+
+        infounlearn show runs/demo
+        infounlearn show runs/compare/record.json
+
+    Attributes:
+        path: a record.json, or the folder that holds one.
+        json: print machine-readable results on standard output, everything else on standard error.
+    """
+
+    path: Annotated[Path, tyro.conf.Positional]
+    json: bool = False
+
+
+def main(words: Sequence[str]) -> int:
+    """Show a record or a comparison and return 0."""
+    options = parse(Show, words, "show")
+    from infounlearn.report import Comparison, read_any
+
+    found = read_any(options.path)
+    screen = console(stderr=options.json)
+    if isinstance(found, Comparison):
+        print_comparison(screen, found)
+        plain = comparison_as_plain(found)
+    else:
+        screen.print(table_of(found))
+        print_verdicts(screen, found.audit)
+        plain = audit_as_plain(found.audit)
+    if options.json:
+        print_json({"command": "show", "exit_code": 0, **plain})
+    return 0
 
 
 def console(*, stderr: bool) -> Console:
@@ -128,6 +176,50 @@ def print_verdicts(screen: Console, found: Audit) -> None:
         screen.print(f"{escape(verdict.question)} [bold {colour}]{answer}[/]", soft_wrap=True)
         if verdict.answer == "inconclusive" and verdict.reason:
             screen.print(Padding(escape(verdict.reason), (0, 0, 0, 2), expand=False))
+
+
+def print_comparison(screen: Console, found: Comparison) -> None:
+    """A table of ranks per budget, and what may be said of them."""
+    from infounlearn.experiments.compare.table import OVERALL, rank_rows, sentences
+
+    room = (screen.width - _OVERALL_WIDTH) // _CASE_WIDTH
+    whole = len(found.cases) <= room
+    for budget in sorted(found.budgets):
+        rows = [row if whole else row[:OVERALL] for row in rank_rows(found, budget)]
+        title = f"{100 * budget:g}% of the cost of retraining: worst distance in floors"
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+        for place, head in enumerate(rows[0]):
+            table.add_column(escape(head), overflow="fold", no_wrap=place < OVERALL)
+        for row in rows[1:]:
+            table.add_row(*map(escape, row))
+        screen.print(table)
+    if not whole:
+        told = f"Median over {len(found.cases)} cases; each of them is in report.html and table.md."
+        screen.print(told, soft_wrap=True)
+    for sentence in sentences(found):
+        screen.print(escape(sentence), soft_wrap=True)
+
+
+def comparison_as_plain(found: Comparison) -> dict[str, Any]:
+    """Sentences and runs for ``--json``."""
+    from infounlearn.experiments.compare.table import sentences
+
+    return {
+        "sentences": sentences(found),
+        "runs": [
+            {
+                "case": run.case,
+                "method": run.method,
+                "budget": run.budget,
+                "seed": run.seed,
+                "status": run.status,
+                "cost": run.cost,
+                "worst": run.worst,
+                "distances": run.distances,
+            }
+            for run in found.runs
+        ],
+    }
 
 
 def print_files(screen: Console, names: Sequence[tuple[str, object]]) -> None:

@@ -7,6 +7,7 @@ from infounlearn.report.comparison import Comparison as Comparison
 from infounlearn.report.comparison import Entry as Entry
 from infounlearn.report.comparison import Yardstick as Yardstick
 from infounlearn.report.comparison_files import check_comparison_folder as check_comparison_folder
+from infounlearn.report.comparison_files import read_any as read_any
 from infounlearn.report.comparison_files import read_comparison as read_comparison
 from infounlearn.report.comparison_files import write_comparison as write_comparison
 from infounlearn.report.files import check_folder as check_folder
@@ -25,6 +26,7 @@ __all__ = [
     "Yardstick",
     "check_comparison_folder",
     "check_folder",
+    "read_any",
     "read_comparison",
     "read_record",
     "summary_rows",

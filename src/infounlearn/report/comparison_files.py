@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infounlearn.errors import Problems
+from infounlearn.interface import Record
 from infounlearn.report import codec, files
 from infounlearn.report.comparison import (
     ComparedCase,
@@ -77,6 +78,17 @@ def read_comparison(path: str | os.PathLike[str]) -> Comparison:
     codec.validate(document, where=where, file=SCHEMA)
     codec.check_hash(document, where=where)
     return decode(document)
+
+
+def read_any(path: str | os.PathLike[str]) -> Record | Comparison:
+    """Whatever this package wrote as ``path``: a record or a comparison, or the folder of one.
+
+    Raises:
+        InputError: as :func:`read_comparison` and :func:`infounlearn.report.read_record` do.
+    """
+    _, document = files.load(path)
+    compared = isinstance(document, dict) and document.get("format") == FORMAT
+    return read_comparison(path) if compared else files.read_record(path)
 
 
 def encode(comparison: Comparison) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _verdict(results: Results, budget: float) -> Statement:
     answer = f"{best.method.title} is nearest" if not tied else "nothing separates the first"
     others = len(ranked) - 1
     if scattered and not tied:
-        answer = f"{best.method.title} is nearer than {others - len(scattered)} of {others}"
+        answer = f"{best.method.title} is nearer than {others - len(scattered)} of {others} others"
     if tied and len(tied) == others:
         answer = "nothing separates the methods"
     if not others:

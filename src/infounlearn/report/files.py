@@ -111,18 +111,7 @@ def read_document(
     Raises:
         InputError: no such file, not JSON, of another format or schema version.
     """
-    file = Path(path)
-    file = file / NAMES["record"] if file.is_dir() else file
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except OSError as error:
-        raise InputError(
-            f"read_record: cannot read {file} ({error.strerror}): check the path"
-        ) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"read_record: {file} is not JSON ({error}): pass a record.json that write_report made"
-        ) from error
+    file, document = load(path)
     if not isinstance(document, dict) or document.get("format") != format_name:
         raise InputError(
             f"read_record: {file} is not an {format_name.replace('-', ' ')}: pass a record.json "
@@ -135,6 +124,27 @@ def read_document(
             f"({document.get('written_by', 'unknown')})"
         )
     return document
+
+
+def load(path: str | os.PathLike[str]) -> tuple[Path, Any]:
+    """The file ``path``, or ``record.json`` in that folder, and what its JSON holds.
+
+    Raises:
+        InputError: no such file, or not JSON.
+    """
+    file = Path(path)
+    file = file / NAMES["record"] if file.is_dir() else file
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise InputError(
+            f"read_record: cannot read {file} ({error.strerror}): check the path"
+        ) from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"read_record: {file} is not JSON ({error}): pass a record.json that write_report made"
+        ) from error
+    return file, document
 
 
 def _refuse_constant(name: str) -> NoReturn:

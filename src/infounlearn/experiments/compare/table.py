@@ -8,11 +8,14 @@ import math
 from pathlib import Path
 
 from infounlearn.files import write_atomically
+from infounlearn.report import numbers
 from infounlearn.report.comparison import DISTANCES, Comparison
 from infounlearn.report.comparison_ranking import Results, Standing
 from infounlearn.report.comparison_statements import failures, statements
 
 TABLE, RUNS = "table.md", "runs.csv"
+OVERALL = 4
+"""Columns of :func:`rank_rows` before those of single cases."""
 
 
 def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
@@ -28,7 +31,8 @@ def rank_rows(comparison: Comparison, budget: float) -> list[list[str]]:
     """One budget: a row of heads, then methods from the nearest on.
 
     Distances are the worst of forget, retain and test, in floors: over all cases the median, then
-    each case; "behind" is the paired difference to the nearest method with its interval.
+    each case; "behind" is the paired difference to the nearest method with its interval. "Tied" is
+    a method whose interval holds 0, but for those that scatter: see ``Standing``.
     """
     results = Results(comparison)
     cases = [
@@ -60,7 +64,7 @@ def as_markdown(comparison: Comparison) -> str:
     """All rank tables and sentences."""
     lines = [f"# {comparison.title}", ""]
     for budget in sorted(comparison.budgets):
-        lines += [f"## {budget:.0%} of the cost of retraining", ""]
+        lines += [f"## {100 * budget:g}% of the cost of retraining", ""]
         heads, *rows = rank_rows(comparison, budget)
         lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
         lines += ["| " + " | ".join(row) + " |" for row in rows] + [""]
@@ -104,9 +108,9 @@ def as_csv(comparison: Comparison) -> str:
 def _distance(one: Standing) -> str:
     if one.distance is None:
         return one.note or "-"
-    text = f"{one.distance.mean:.3g}"
+    text = numbers.significant(one.distance.mean)
     if one.distance.error is not None:
-        text += f" ± {one.distance.error:.2g}"
+        text += f" ± {numbers.significant(one.distance.error, 2)}"
     return f"{text} ({one.note})" if one.note else text
 
 
@@ -115,7 +119,8 @@ def _behind(one: Standing) -> str:
         return "-"
     if one.behind is None:
         return "nearest"
-    text = f"{one.behind.mean:+.2g}"
+    text = f"+{numbers.significant(one.behind.mean, 2)}"
     if one.behind.low is not None and one.behind.high is not None:
-        text += f" [{one.behind.low:.2g}, {one.behind.high:.2g}]"
-    return f"{text} tied" if one.tied else text
+        low, high = (numbers.significant(end, 2) for end in (one.behind.low, one.behind.high))
+        text += f" [{low}, {high}]"
+    return f"{text} tied" if one.tied and not one.scattered else text

@@ -187,7 +187,7 @@ class _Job:
         runs = self._each(
             ((run_measures, packed, cells, cell, known) for place in ended for cell in ran[place]),
             sum(len(ran[place]) for place in ended),
-            lambda run: f"{run.method}, {run.budget:g}, seed {run.seed}",
+            lambda run: f"{run.method}, {100 * run.budget:g}%, seed {run.seed}",
         )
         entries = [
             entry(gold, cells, *place, tuned.get(place), ran.get(place, ())) for place in places
@@ -245,7 +245,7 @@ class _Job:
 
 
 def _in_words(cell: Cell) -> str:
-    where = f"{cell.method}, {cell.budget:.0%}"
+    where = f"{cell.method}, {100 * cell.budget:g}%"
     if cell.status != "done":
         return f"{where}: {cell.status}"
     if cell.kind == "run":
