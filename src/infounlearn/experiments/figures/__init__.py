@@ -13,6 +13,7 @@ from typing import Any
 
 FIGURES = {
     "default-unlearning": "infounlearn.experiments.figures.default_unlearning:run",
+    "default-parts": "infounlearn.experiments.figures.default_parts:run",
     "mnist-trajectories": "infounlearn.experiments.figures.mnist_trajectories:run",
     "output-densities": "infounlearn.experiments.figures.output_densities:run",
     "gaussian-toy": "infounlearn.experiments.figures.gaussian_toy:run",
