@@ -150,9 +150,9 @@ def test_every_built_in_data_set_and_network_is_on_offer() -> None:
     ("words", "title"),
     [
         (["diabetes", "--forget-count", "30"], "Diabetes: forget 30 at random"),
-        (["digits", "--confuse", "3", "5", "--forget-fraction", "0.3"], "classes 3 and 5, swapped"),
+        (["digits", "--network", "cnn", "--forget-class", "3"], "Digits: forget all of class 3"),
     ],
-    ids=["regression", "confusion"],
+    ids=["regression", "pictures"],
 )
 def test_requests_of_every_kind(
     run: Run,
@@ -161,7 +161,8 @@ def test_requests_of_every_kind(
     words: list[str],
     title: str,
 ) -> None:
-    monkeypatch.setattr(cases, "DIGITS_RECIPE", Recipe(epochs=4, batch_size=64, lr=2e-3))
+    recipe = Recipe(epochs=4, batch_size=64, lr=2e-3)
+    monkeypatch.setattr(cases, "_recipe", lambda *_: recipe)
     said = run("points", "--dataset", *words, "--references", "2", "--out", "out", *SHORT)
     assert said.code in (0, 1, 3), said.err
     record = read_record(workplace.out)
