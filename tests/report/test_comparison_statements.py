@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from infounlearn.report.comparison import ComparedMethod
+from infounlearn.report.comparison import ComparedMethod, Yardstick
 from infounlearn.report.comparison_limits import limits
 from infounlearn.report.comparison_ranking import Results
 from infounlearn.report.comparison_statements import failures, names, ordinal, statements
@@ -192,6 +192,37 @@ def test_limits_follow_from_what_was_done() -> None:
         untuned, cases=tuple(replace(case, tuning_references=0) for case in untuned.cases)
     )
     assert "no retrained networks were kept apart for tuning" in " ".join(limits(Results(bare)))
+
+
+def test_what_still_tells_the_nearest_from_retrained_networks_is_a_limit() -> None:
+    comparison = small({"ours": [[1.0, 1.1]], "rival": [[2.0, 2.1]]})
+    yardstick = Yardstick("attack/auc", "AUC of the attack", "AUC", (0.49, 0.5, 0.51))
+    cases = tuple(replace(case, yardsticks=(yardstick,)) for case in comparison.cases)
+
+    def told(ours: float, rival: float) -> str:
+        values = {"ours": ours, "rival": rival}
+        runs = tuple(
+            replace(run, measures={"attack/auc": values[run.method]}) for run in comparison.runs
+        )
+        return " ".join(limits(Results(replace(comparison, cases=cases, runs=runs))))
+
+    assert "Case 0 at 5\u202f% (AUC of the attack: Ours 0.900, retrained 0.490 to 0.510)" in told(
+        0.9, 0.5
+    )
+    assert "can be the nearest" not in told(0.5, 0.9)
+    # Three spreads beyond the range: within noise of three networks.
+    assert "can be the nearest" not in told(0.535, 0.9)
+
+
+def test_a_run_slower_than_retraining_is_a_limit() -> None:
+    comparison = small({"ours": [[1.0, 1.1]], "slow": [[2.0, 2.1]]})
+    runs = tuple(
+        replace(run, seconds=2.13 if run.method == "slow" and run.seed else 0.5)
+        for run in comparison.runs
+    )
+    told = " ".join(limits(Results(replace(comparison, runs=runs))))
+    assert "took longer than retraining itself of Slow (up to 2.1 times)." in told
+    assert "took longer" not in " ".join(limits(Results(comparison)))
 
 
 @pytest.mark.parametrize(

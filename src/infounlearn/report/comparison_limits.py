@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from statistics import fmean, stdev
+
+from infounlearn.report import numbers
 from infounlearn.report.comparison_ranking import Results
 from infounlearn.report.comparison_statements import names, percent
 
@@ -21,6 +24,7 @@ def limits(results: Results) -> tuple[str, ...]:
         "A distance of 1 floor does not prove that a model is one of the retrained ones: it is an "
         "average over records, and single records may still be told."
     )
+    said += [*_alike(results), *_slow(results)]
     missing = sum(
         results.entry(case.name, method.name, budget).status != "ok"
         for case in comparison.cases
@@ -35,6 +39,60 @@ def limits(results: Results) -> tuple[str, ...]:
     for case in comparison.cases:
         said += [f"{case.title}: {limit}" for limit in case.limits]
     return (*said, *comparison.limits)
+
+
+_TOLD_BY = ("accuracy/forget", "attack/auc")
+"""Measures by which a network near in distance may still be told from retrained ones."""
+_SPREADS = 3.0
+
+
+def _alike(results: Results) -> list[str]:
+    """Where the nearest method is far from retrained networks in another measure."""
+    budget = max(results.comparison.budgets)
+    found = []
+    for case in results.comparison.cases:
+        first = results.standings(case, budget)[0]
+        for one in case.yardsticks:
+            if one.name not in _TOLD_BY or len(one.retrained) < 2 or first.rank is None:
+                continue
+            runs = results.runs(case.name, first.method.name, budget)
+            values = [v for run in runs if (v := run.measures.get(one.name)) is not None]
+            if not values:
+                continue
+            low, high = min(one.retrained), max(one.retrained)
+            room = _SPREADS * stdev(one.retrained)
+            mean = fmean(values)
+            if not low - room <= mean <= high + room:
+                own, least, most = (numbers.quantity(v, one.unit) for v in (mean, low, high))
+                found.append(
+                    f"{case.title} at {percent(budget)} ({one.title}: {first.method.title} {own}, "
+                    f"retrained {least} to {most})"
+                )
+    if not found:
+        return []
+    return [
+        "A method can be the nearest and still be told from retrained networks by another measure: "
+        f"{'; '.join(found)}."
+    ]
+
+
+def _slow(results: Results) -> list[str]:
+    """Who takes longer than retraining, whatever rows it counts."""
+    longest: dict[str, float] = {}
+    for run in results.comparison.runs:
+        if run.seconds is not None and run.seconds > 1:
+            longest[run.method] = max(longest.get(run.method, 0.0), run.seconds)
+    if not longest:
+        return []
+    told = [
+        f"{method.title} (up to {numbers.significant(longest[method.name], 2)} times)"
+        for method in results.comparison.methods
+        if method.name in longest
+    ]
+    return [
+        "Cost counts rows, and rows are not seconds: some run took longer than retraining itself "
+        f"of {'; '.join(told)}."
+    ]
 
 
 def _references(results: Results) -> str:

@@ -41,8 +41,11 @@ def trajectories(results: Results, index: int, case: ComparedCase) -> tuple[Traj
     """
     chosen = {m.name: _dearest(results, case, m) for m in results.comparison.methods}
     every = [run for _, runs in chosen.values() for run in runs]
-    values = [v for run in every for row in _rows(run) for v in row[1:] if math.isfinite(v)]
-    costs = [row[0] for run in every for row in _rows(run)]
+    followed = [rows for run in every if (rows := _rows(run))]
+    # Where runs begin and end sets the scale; a dip between lies on the lower edge.
+    values = [v for rows in followed for row in (rows[0], rows[-1]) for v in row[1:]]
+    values = [value for value in values if math.isfinite(value)]
+    costs = [row[0] for rows in followed for row in rows]
     if not values or max(costs) <= 0:
         return ()
     ends = _ends(case)

@@ -12,7 +12,7 @@ import joblib
 import pytest
 
 from infounlearn.errors import DivergenceError, InputError, Problems
-from infounlearn.experiments.compare import choice, ours, runs, work
+from infounlearn.experiments.compare import choice, design, ours, runs, verb, work
 from infounlearn.experiments.compare.choice import choose, in_short
 from infounlearn.experiments.compare.design import ALL, QUICK_CASES
 from infounlearn.experiments.compare.table import (
@@ -126,16 +126,16 @@ def test_an_interrupted_comparison_keeps_what_is_finished(
             raise KeyboardInterrupt
         return real(*arguments)
 
-    design = {**SMALL, "methods": ("fine-tune",), "budgets": (0.04, 0.2)}
+    small = {**SMALL, "methods": ("fine-tune",), "budgets": (0.04, 0.2)}
     (tmp_path / "networks").symlink_to(folder / "networks")
     one = {"clouds": make_case()}
     with monkeypatch.context() as patch:
         patch.setattr(work, "run", stopping)
         with pytest.raises(KeyboardInterrupt):
-            compare_points(cases=one, out=tmp_path, **design)
+            compare_points(cases=one, out=tmp_path, **small)
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").glob("*.json")}
     assert len(kept) == 2 + 3
-    compare_points(cases=one, out=tmp_path, **design)
+    compare_points(cases=one, out=tmp_path, **small)
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cells").glob("*.json")}
     assert len(after) == 2 + 4
     assert kept.items() <= after.items()
@@ -143,10 +143,10 @@ def test_an_interrupted_comparison_keeps_what_is_finished(
 
 def test_processes_give_the_same_numbers(found: Comparison, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "networks").symlink_to(folder / "networks")
-    design = {**SMALL, "methods": ("ours", "fine-tune"), "budgets": (0.2,), "workers": 2}
+    small = {**SMALL, "methods": ("ours", "fine-tune"), "budgets": (0.2,), "workers": 2}
     # Threads stand for any backend that a caller chooses; networks are from the cache.
     with joblib.parallel_config(backend="threading"):
-        other = compare_points(cases={"clouds": make_case()}, out=tmp_path, **design)
+        other = compare_points(cases={"clouds": make_case()}, out=tmp_path, **small)
     same = {(run.method, run.seed): run for run in found.runs
             if run.case == "clouds" and run.budget == 0.2}  # fmt: skip
     assert len(other.runs) == 4
@@ -167,8 +167,8 @@ def test_failures_are_entries_with_a_reason(
         return real(model, **given)
 
     monkeypatch.setattr(runs, "unlearn", failing)
-    design = {**SMALL, "budgets": (0.2,), "methods": ("gradient-ascent", "random-label", "ours")}
-    other = compare_points(cases={"numbers": make_case(reals=True)}, out=tmp_path, **design)
+    small = {**SMALL, "budgets": (0.2,), "methods": ("gradient-ascent", "random-label", "ours")}
+    other = compare_points(cases={"numbers": make_case(reals=True)}, out=tmp_path, **small)
     status = {entry.method: entry.status for entry in other.entries}
     assert status == {"gradient-ascent": "diverged", "random-label": "needs", "ours": "ok"}
     assert all(entry.reason for entry in other.entries if entry.status != "ok")
@@ -223,6 +223,23 @@ def test_a_case_that_is_not_there_is_said(
     with pytest.raises(InputError) as caught:
         compare_points(data, cases=cases, out=tmp_path)
     assert words in str(caught.value)
+
+
+def test_ours_alone_needs_no_tuner(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: object) -> None:
+        raise ModuleNotFoundError("optuna")
+
+    (tmp_path / "networks").symlink_to(folder / "networks")
+    monkeypatch.setattr(verb, "version", absent)
+    monkeypatch.setattr(design, "find_spec", lambda name: None)
+    small = {**SMALL, "methods": "ours", "budgets": (0.2,)}
+    alone = compare_points(cases={"clouds": make_case()}, out=tmp_path, **small)
+    assert alone.tuning == {}
+    assert [entry.trials for entry in alone.entries] == [0]
+    with pytest.raises(InputError, match=r"infounlearn\[compare\]"):
+        compare_points(methods="scrub", out=tmp_path)
 
 
 def test_titles_name_the_data_set_only_where_there_are_several() -> None:

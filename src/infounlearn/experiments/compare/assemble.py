@@ -12,7 +12,7 @@ from torch import Tensor
 
 from infounlearn.experiments.compare import ours
 from infounlearn.experiments.compare.cells import Cell, Status, load_arrays
-from infounlearn.experiments.compare.gold import PARTS, Gold, requests_of, show
+from infounlearn.experiments.compare.gold import PARTS, Gold, View, requests_of, show
 from infounlearn.experiments.compare.measures import (
     MEASURES,
     Measure,
@@ -30,6 +30,7 @@ from infounlearn.experiments.compare.pooled import (
 )
 from infounlearn.experiments.compare.work import relearn_steps
 from infounlearn.experiments.recipe import one_thread
+from infounlearn.math.ensemble_distance import EnsembleDistance
 from infounlearn.math.tug_of_war import average_gap, tow, tow_mia
 from infounlearn.point.methods import METHODS
 from infounlearn.report.comparison import (
@@ -68,16 +69,18 @@ def retrained_measures(gold: Gold, again: bool) -> Known:
             name: torch.cat([values[:k], values[k + 1 :]]) for name, values in ensemble.items()
         }
         # Two networks leave no ensemble of the others: then each is compared with both.
-        for name, value in measure(gold, own, others if count > 2 else ensemble).items():
+        rest = others if count > 2 else ensemble
+        far = View(gold.final.records, rest).distances(own)
+        for name, value in measure(gold, own, rest, far).items():
             if value is not None:
                 found.setdefault(name, []).append(value)
     known = {name: tuple(values) for name, values in found.items() if len(values) == count}
     first = {name: values[0] for name, values in ensemble.items()}
-    for part, far in gold.final.distances(first).items():
+    for part, one in gold.final.distances(first).items():
         # The floor of the ranking itself, so that both tables say the same.
         for name in (f"js/{part}", f"squared/{part}"):
             if name in known:
-                known[name] = tuple(far.floor_per_network.tolist())
+                known[name] = tuple(one.floor_per_network.tolist())
     if "accuracy/forget" in known:
         shares = performance(known)
         for score in (tow, tow_mia, average_gap):
@@ -85,7 +88,7 @@ def retrained_measures(gold: Gold, again: bool) -> Known:
     if again:
         with one_thread():
             known[RELEARN] = tuple(
-                relearn_steps(gold, one, gold.originals[0]) for one in gold.networks
+                relearn_steps(gold, network, gold.originals[0]) for network in gold.networks
             )
     return known
 
@@ -96,8 +99,8 @@ def compared_case(gold: Gold, known: Known, seeds: int, title: str) -> ComparedC
         {name: show(model, own) for name, own in gold.final.records.items()}
         for model in gold.originals
     ]
-    before = [measured(gold, known, one) for one in shown]
     far = [gold.final.distances(one) for one in shown]
+    before = [measured(gold, known, *pair) for pair in zip(shown, far, strict=True)]
     yards = [
         _yardstick(one, known.get(one.name, ()), _mean([own.get(one.name) for own in before]))
         for one in MEASURES
@@ -145,9 +148,11 @@ def compared_case(gold: Gold, known: Known, seeds: int, title: str) -> ComparedC
     )  # fmt: skip
 
 
-def measured(gold: Gold, known: Known, shown: Shown) -> dict[str, float | None]:
+def measured(
+    gold: Gold, known: Known, shown: Shown, far: Mapping[str, EnsembleDistance]
+) -> dict[str, float | None]:
     """Measures of one network, those that compare it with the retrained ones among them."""
-    found = measure(gold, shown, gold.final.ensemble)
+    found = measure(gold, shown, gold.final.ensemble, far)
     return found | compare_accuracies(found, known)
 
 
@@ -175,7 +180,7 @@ def run_measures(packed: Packed, folder: Path, cell: Cell, known: Known) -> Comp
     with one_thread():
         gold = packed.gold()
         shown = shown_by(folder, cell)
-        far = {name: one.ratio for name, one in gold.final.distances(shown).items()}
+        far = gold.final.distances(shown)
         whole = gold.rows(1.0)
         again = {RELEARN: cell.facts["relearn"]} if "relearn" in cell.facts else {}
         history = tuple(
@@ -186,8 +191,8 @@ def run_measures(packed: Packed, folder: Path, cell: Cell, known: Known) -> Comp
         return ComparedRun(
             **keys,
             seconds=cell.facts["seconds"] / gold.retrain_seconds,
-            distances=far,
-            measures=measured(gold, known, shown) | again,
+            distances={name: one.ratio for name, one in far.items()},
+            measures=measured(gold, known, shown, far) | again,
             history=history,
         )
 

@@ -23,6 +23,7 @@ from infounlearn.experiments.compare.gold import PARTS, Gold
 from infounlearn.interface import Outputs, OutputSet
 from infounlearn.math import distance_to_ensemble, marginal_ceiling, marginal_information
 from infounlearn.math.confusion import interclass_confusion
+from infounlearn.math.ensemble_distance import EnsembleDistance
 from infounlearn.math.reference_attack import LogLikelihoods, rmia
 from infounlearn.math.tug_of_war import Performance, average_gap, tow, tow_mia
 
@@ -83,28 +84,31 @@ Shown = Mapping[str, Tensor]
 """By record set: (n, c) log-probabilities, or predictions, in float64."""
 
 
-def measure(gold: Gold, shown: Shown, ensemble: Mapping[str, Tensor]) -> dict[str, float | None]:
+def measure(
+    gold: Gold,
+    shown: Shown,
+    ensemble: Mapping[str, Tensor],
+    far: Mapping[str, EnsembleDistance],
+) -> dict[str, float | None]:
     """All measures of one network; None where one cannot be computed.
 
     Args:
         gold: the yardstick of the case.
         shown: by the network, on ``gold.final.records``.
         ensemble: what it is compared with: by record set (K, n, c), K ≥ 2.
+        far: its distances to ``ensemble``.
     """
     records = gold.final.records
     found: dict[str, float | None] = {}
     if not records["forget"].is_classification:
         for name in PARTS:
-            far = distance_to_ensemble(shown[name], ensemble[name], "regression")
             found[f"mse/{name}"] = float((shown[name] - records[name].targets).square().mean())
-            found[f"squared/{name}"] = far.value
+            found[f"squared/{name}"] = far[name].value
         return found | _leakage(records, shown)
     for name in PARTS:
-        far = distance_to_ensemble(shown[name], ensemble[name])
         found[f"accuracy/{name}"] = accuracy(shown[name], records[name])
-        found[f"js/{name}"] = far.value
-        if name == "forget":
-            found["js95/forget"] = float(far.per_record.quantile(0.95))
+        found[f"js/{name}"] = far[name].value
+    found["js95/forget"] = float(far["forget"].per_record.quantile(0.95))
     kl = distance_to_ensemble(shown["forget"], ensemble["forget"], divergence="kl")
     found["kl/forget"] = kl.value
     found["attack/nonmember_share"] = share_of_nonmembers(records, shown)

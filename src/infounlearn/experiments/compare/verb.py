@@ -118,13 +118,7 @@ def compare_points(
         runs=tuple(one for _, _, runs in parts for one in runs),
         distance="mean Jensen-Shannon divergence (regression: squared distance) to the means of "
         "all retrained networks but one",
-        tuning={
-            "sampler": f"Optuna {version('optuna')}, TPE, seed 0; published settings first",
-            "trials": design.trials,
-            "wall time": f"no trial starts after {design.seconds:g} s",
-            "judged by": "worst of forget, retain and held-out distance on records, networks and "
-            "an original network of tuning alone",
-        },
+        tuning=_tuning(design),
         limits=(
             "Cost counts forward rows, a backward as two more; evaluations count where they steer "
             "a run. Tuning is not part of the cost of a run.",
@@ -134,6 +128,19 @@ def compare_points(
         ),
         provenance=provenance(command=command, seed=0, options=asdict(design)),
     )
+
+
+def _tuning(design: Design) -> dict[str, Any]:
+    """How settings were chosen; empty where nothing is tuned, which needs no Optuna."""
+    if design.methods == (ours.NAME,):
+        return {}
+    return {
+        "sampler": f"Optuna {version('optuna')}, TPE, seed 0; published settings first",
+        "trials": design.trials,
+        "wall time": f"no trial starts after {design.seconds:g} s",
+        "judged by": "worst of forget, retain and held-out distance on records, networks and "
+        "an original network of tuning alone",
+    }
 
 
 def _several(names: Any) -> Any:
