@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from pathlib import Path
+from statistics import median
 
 from infounlearn.files import write_atomically
 from infounlearn.report import numbers
@@ -32,7 +33,8 @@ def rank_rows(comparison: Comparison, budget: float) -> list[list[str]]:
 
     Distances are the worst of forget, retain and test, in floors: over all cases the median, then
     each case; "behind" is the paired difference to the nearest method with its interval. "Tied" is
-    a method whose interval holds 0, but for those that scatter: see ``Standing``.
+    a method whose interval holds 0, but for those that scatter: see ``Standing``. The last row is
+    the original network.
     """
     results = Results(comparison)
     cases = [
@@ -50,7 +52,14 @@ def rank_rows(comparison: Comparison, budget: float) -> list[list[str]]:
         ]
         for one in results.overall(budget)
     ]
-    return [heads, *rows]
+    return [heads, *rows, _untouched(comparison)]
+
+
+def _untouched(comparison: Comparison) -> list[str]:
+    """The row of doing nothing: the worst distance of the original network, case by case."""
+    worst = [max(case.original.values()) for case in comparison.cases]
+    shown = [numbers.significant(one) for one in worst]
+    return ["-", "the original, untouched", numbers.significant(median(worst)), "-", *shown]
 
 
 def sentences(comparison: Comparison) -> list[str]:
