@@ -106,7 +106,14 @@ def run(
     for row in finished:
         rows.append(row)
         tell(len(rows), len(jobs), f"{row['data']}, {row['case']}: {row['variant']}")
-    rows.sort(key=lambda row: _place(row, design))
+    return finish(rows, design, quick, out, seed)
+
+
+def finish(
+    rows: list[dict[str, Any]], design: Design, quick: bool, out: Path, seed: int
+) -> FigureResult:
+    """Drawing, tables and record of these runs."""
+    rows = sorted(rows, key=lambda row: _place(row, design))
     settings = {"design": vars(design), "variants": VARIANTS}
     story = Story(NAME, quick, seed, rows, table(rows), notes(design), settings)
     with default_parts_drawing.draw(rows) as drawing:

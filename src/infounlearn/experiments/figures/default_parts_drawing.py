@@ -42,8 +42,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
         heading(
             figure,
             "What each part of the default is worth",
-            "worst of the distances to retrained networks, in floors, the nearer to 1 the better; "
-            "bars: from the lowest to the highest run",
+            "worst distance to retrained networks, in floors: less is better; mean and range",
         )
         axes = figure.subplots(len(sets), len(cases), squeeze=False, sharey=True)
         for line, data in enumerate(sets):
