@@ -241,7 +241,7 @@ def test_the_weights_that_are_read_are_not_replaced(run: Run, workplace: Workpla
         (["--forget", "ids.csv"], ["ids are not among"]),
         (["--forget-class", "3", "--weights", "w.safetensors"], ["no effect without --model"]),
         (["--forget-class", "3", "--references", "-1"], ["references is -1"]),
-        (["--forget-count", "1"], ["one record would be forgotten"]),
+        (["--forget-count", "1", "--objective", "auto"], ["one record would be forgotten"]),
         (["--forget-count", "0"], ["0 of 1197 rows would be forgotten"]),
         (["--forget-class", "3", "--network", "resnet"], ["network is 'resnet'"]),
     ],

@@ -150,9 +150,10 @@ def test_every_built_in_data_set_and_network_is_on_offer() -> None:
     ("words", "title"),
     [
         (["diabetes", "--forget-count", "30"], "Diabetes: forget 30 at random"),
+        (["digits", "--forget-count", "1"], "Digits: forget one record"),
         (["digits", "--network", "cnn", "--forget-class", "3"], "Digits: forget all of class 3"),
     ],
-    ids=["regression", "pictures"],
+    ids=["regression", "one", "pictures"],
 )
 def test_requests_of_every_kind(
     run: Run,
