@@ -101,6 +101,14 @@ def test_within_one_standard_error_is_not_farther() -> None:
     assert "In the one case compared, Ours is farther than the best rival by" in texts["beyond"]
 
 
+def test_who_is_nearer_than_a_model_left_alone_is_counted() -> None:
+    """The original of every small case is at 4 floors."""
+    found = said({"ours": [around(1.2)], "rival": [around(3.9)], "worse": [around(4.2)]})
+    assert "Doing nothing is at 4.00 floors: 2 of 3 methods are nearer." in found.text
+    found = said({"ours": [around(5.0)], "worse": [around(5.2)]})
+    assert "Doing nothing is at 4.00 floors: none of 2 methods is nearer." in found.text
+
+
 def test_one_seed_gives_no_winner() -> None:
     found = said({"ours": [[1.0]], "rival": [[3.0]]})
     assert found.answer == "nothing separates the methods"
@@ -212,6 +220,17 @@ def test_what_still_tells_the_nearest_from_retrained_networks_is_a_limit() -> No
     assert "can be the nearest" not in told(0.5, 0.9)
     # Three spreads beyond the range: within noise of three networks.
     assert "can be the nearest" not in told(0.535, 0.9)
+
+
+def test_a_tiny_floor_is_a_limit() -> None:
+    comparison = small({"ours": [[1.0], [1.0]]})
+    floors = ({"retain": 5.4e-6, "test": 2e-3}, {"retain": 2e-4})
+    cases = tuple(
+        replace(case, floors=own) for case, own in zip(comparison.cases, floors, strict=True)
+    )
+    told = [one for one in limits(Results(replace(comparison, cases=cases))) if "On " in one]
+    assert len(told) == 1
+    assert "On retain records the floor is below 1×10⁻⁴ nats in 1 of 2 cases" in told[0]
 
 
 def test_a_run_slower_than_retraining_is_a_limit() -> None:

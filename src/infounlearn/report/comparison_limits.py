@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean, stdev
 
 from infounlearn.report import numbers
+from infounlearn.report.comparison import DISTANCES
 from infounlearn.report.comparison_ranking import Results
 from infounlearn.report.comparison_statements import names, percent
 
@@ -24,7 +25,7 @@ def limits(results: Results) -> tuple[str, ...]:
         "A distance of 1 floor does not prove that a model is one of the retrained ones: it is an "
         "average over records, and single records may still be told."
     )
-    said += [*_alike(results), *_slow(results)]
+    said += [*_small_floors(results), *_alike(results), *_slow(results)]
     missing = sum(
         results.entry(case.name, method.name, budget).status != "ok"
         for case in comparison.cases
@@ -39,6 +40,26 @@ def limits(results: Results) -> tuple[str, ...]:
     for case in comparison.cases:
         said += [f"{case.title}: {limit}" for limit in case.limits]
     return (*said, *comparison.limits)
+
+
+_TINY = 1e-4
+"""Nats: a divergence that no accuracy shows."""
+
+
+def _small_floors(results: Results) -> list[str]:
+    """Where networks agree so closely that many floors are still next to nothing."""
+    found: dict[str, list[float]] = {}
+    for case in results.comparison.cases:
+        for name in DISTANCES:
+            if case.followed == "accuracy" and 0 < case.floors.get(name, 1.0) < _TINY:
+                found.setdefault(name, []).append(case.floors[name])
+    return [
+        f"On {name} records the floor is below {numbers.significant(_TINY, 1)} nats in "
+        f"{len(floors)} of {len(results.comparison.cases)} cases (down to "
+        f"{numbers.significant(min(floors), 2)}): networks agree there almost exactly, and even a "
+        "hundred floors are a loss of confidence that accuracy may not show."
+        for name, floors in found.items()
+    ]
 
 
 _TOLD_BY = ("accuracy/forget", "attack/auc")

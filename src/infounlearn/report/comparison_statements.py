@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ def _verdict(results: Results, budget: float) -> Statement:
     sentences = [
         _first(results, ranked, tied),
         _of_scattered(results, scattered),
+        _of_original(results, ranked),
         *(_of_ours(results, budget, m) for m in ours),
     ]
     first_are_ours = [one.method.ours for one in (best, *tied)]
@@ -107,6 +109,14 @@ def _of_scattered(results: Results, scattered: Sequence[Standing]) -> str:
         f"{'varies' if one else 'vary'} so much with the seed that {'it' if one else 'they'} "
         f"cannot be told from the nearest: {first.method.title} is {behind(first, results)}."
     )
+
+
+def _of_original(results: Results, ranked: Sequence[Standing]) -> str:
+    """How far the model is that nobody touched, and who is nearer."""
+    original = statistics.median(case.original_worst for case in results.comparison.cases)
+    nearer = sum(one.distance is not None and one.distance.mean < original for one in ranked)
+    of = f"{nearer or 'none'} of {len(ranked)} methods {'is' if nearer <= 1 else 'are'} nearer"
+    return f"Doing nothing is at {numbers.significant(original)} floors: {of}."
 
 
 def _of_ours(results: Results, budget: float, method: ComparedMethod) -> str:
