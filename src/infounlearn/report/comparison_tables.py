@@ -225,7 +225,7 @@ def _costs(
             _mean(seconds, "rate", level) if seconds else unknown,
             *(_mean([run.distances[name] for run in runs], "", level) for name in DISTANCES),
             worst,
-            Cell(entry.source, f"{entry.trials}, {entry.diverged_trials}"),
+            Cell(entry.source, f"{entry.trials}, {entry.diverged_trials}" if entry.trials else ""),
         )
         rows.append((method.title, "ours" if method.ours else "", cells))
     return Table("Cost and distance", heads, tuple(rows))

@@ -255,8 +255,13 @@ def test_tables_say_what_the_comparison_holds(found: Comparison, tmp_path: Path)
         heads, *rows = rank_rows(found, budget)
         assert heads[:4] == ["rank", "method", "distance", "behind"]
         assert heads[4:] == ["clouds", "numbers"]
+        *rows, untouched = rows
         assert len(rows) == len(found.methods)
         assert rows[0][3] == "nearest"
+        assert untouched[1] == "the original, untouched"
+        assert [float(one) for one in untouched[4:]] == pytest.approx(
+            [max(case.original.values()) for case in found.cases], rel=1e-2
+        )
     listed = list(csv.DictReader(io.StringIO(as_csv(found))))
     ok = [row for row in listed if row["status"] == "ok"]
     assert len(ok) == len(found.runs)
