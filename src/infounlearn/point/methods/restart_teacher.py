@@ -58,8 +58,6 @@ class RestartTeacher:
     the weights, with momentum 0.8 and a step that falls to 0, in eval mode. With held-out records
     the teacher's logits are first scaled by one number, so that on records that neither network
     learned it is as sure as the original (:func:`sharpness`): a short training leaves it less so.
-    And where teacher and original differ no more on the forget set than on these, the student
-    stays where it is (:func:`trust`).
 
     Only linear layers and convolutions of the student change (:func:`affine_maps`); all other
     weights, and batch-norm statistics, stay those of the original. The teacher is shown no forget
@@ -168,7 +166,7 @@ class RestartTeacher:
             own = [weight.grad for weight in weights if weight.grad is not None]
             size = torch.stack([gradient.norm() for gradient in own]).norm()
             # A gradient of exactly zero stays one.
-            scale = student.trust * (length / size).clamp_max(torch.finfo(size.dtype).max)
+            scale = (length / size).clamp_max(torch.finfo(size.dtype).max)
             for gradient in own:
                 gradient.mul_(scale)
 

@@ -19,8 +19,6 @@ from infounlearn.point.restart import measure_statistics
 if TYPE_CHECKING:
     from infounlearn.point.methods.restart_teacher import RestartTeacher
 
-ENOUGH = 0.05
-"""Share of what the teacher says beyond its error from which on all of it is learned."""
 OVER = 3.0
 """Times its share of the retain set that a class must have of the forget set to stand out."""
 
@@ -45,7 +43,6 @@ class Teacher:
     def __init__(self, method: RestartTeacher, task: Task, plan: Plan) -> None:
         self._task, self._plan = task, plan
         self.sharpness = 1.0
-        self.error = 0.0  # mean KL to the original on held-out records, nats
         self.model: nn.Module = copy.deepcopy(task.model)
         assert task.fresh is not None
         method.restart(plan.teacher_steps).apply(self.model, task.fresh)
@@ -97,12 +94,7 @@ class Teacher:
             known.append(original[usual])
         if sum(map(len, shown)) == 0:
             return 1.0
-        factor = sharpness(torch.cat(shown), torch.cat(known))
-        apart = distance_rows(
-            torch.cat(known), factor * torch.cat(shown), 1.0, is_classification=True
-        )
-        self.error = float(apart.mean())
-        return factor
+        return sharpness(torch.cat(shown), torch.cat(known))
 
 
 class Student:
@@ -111,7 +103,6 @@ class Student:
     def __init__(self, method: RestartTeacher, task: Task, plan: Plan, teacher: Teacher) -> None:
         self._method, self._task, self._plan, self._teacher = method, task, plan, teacher
         self._rehearsal = Rehearsal(task, plan.retain_rows, method.hard)
-        self.trust = 1.0
         self._told: Tensor | None = None
         self._known = torch.zeros(len(task.sets.forget), dtype=torch.bool)
 
@@ -128,8 +119,6 @@ class Student:
             kept = task.loss(outputs, rows.targets)
             self._rehearsal.tell(rows, kept)
             apart = distance_rows(shown, told, 1.0, is_classification=task.is_classification)
-            if first + step == 0:
-                self.trust = trust(float(apart.detach().mean()), self._teacher.error)
             return kept.mean() + method.strength * apart.mean()
 
         return Pass(
@@ -155,7 +144,6 @@ class Student:
         """What a resumed run needs beside the student's weights."""
         sharp = torch.tensor([self._teacher.sharpness], dtype=torch.float64)
         kept = {"losses": self._rehearsal.losses, "known": self._known, "sharpness": sharp}
-        kept["trust"] = torch.tensor([self.trust, self._teacher.error], dtype=torch.float64)
         if self._told is not None:
             kept["told"] = self._told
         weights = self._teacher.model.state_dict()
@@ -165,29 +153,12 @@ class Student:
         """Undo :meth:`memory`."""
         self._rehearsal.losses, self._known = kept["losses"], kept["known"].bool()
         self._teacher.sharpness = float(kept["sharpness"])
-        self.trust, self._teacher.error = kept["trust"].tolist()
         device = self._task.device
         self._told = kept["told"].to(device) if "told" in kept else None
         prefix = "teacher/"
         self._teacher.model.load_state_dict(
             {name[len(prefix) :]: value for name, value in kept.items() if name.startswith(prefix)}
         )
-
-
-def trust(told: float, error: float) -> float:
-    """Whether a teacher has anything to say, from 0 (no) to 1.
-
-    On records that neither network learned, teacher and original differ by what the short healing
-    made wrong. Where they differ no more than that on the forget set, the difference tells nothing
-    of it, and learning it would be damage: of one record among many, for instance, a network that
-    never saw it says about the same.
-
-    Args:
-        told: mean KL(teacher, original) on forget records, nats.
-        error: the same on held-out records; 0 where there are none, which trusts.
-    """
-    more = 1.0 - error / told if told > 0 else 0.0
-    return min(1.0, max(0.0, more) / ENOUGH)
 
 
 def sharpness(taught: Tensor, original: Tensor) -> float:
