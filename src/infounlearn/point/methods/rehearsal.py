@@ -35,13 +35,16 @@ class Rehearsal:
         task: the run.
         batch_size: rows of a batch, at most all.
         hard: share of these drawn by loss; one row is always of the even passes.
+
+    Attributes:
+        even: rows of the even passes, the first of each batch.
     """
 
     def __init__(self, task: Task, batch_size: int, hard: float) -> None:
         self._task = task
         size = min(batch_size, len(task.sets.retain))
         self._hard = min(round(hard * size), size - 1)
-        self._even = size - self._hard
+        self.even = size - self._hard
         kept, gone = task.sets.retain.targets, task.sets.forget.targets
         shares = torch.zeros(len(kept))
         if task.is_classification:
@@ -63,7 +66,7 @@ class Rehearsal:
 
     def batch(self, number: int) -> Batch:
         """Batch ``number``: even rows, then hard ones (drawn with replacement)."""
-        rows = self._task.positions("retain", self._even, number, "rehearsal")
+        rows = self._task.positions("retain", self.even, number, "rehearsal")
         if self._hard:
             generator = self._task.generator("rehearsal", number)
             marks = torch.rand(self._hard, dtype=torch.float64, generator=generator)

@@ -71,8 +71,10 @@ class RestartTeacher:
             and 1 where they are many, up to 0.7 and 0.5 where they are few.
         teacher_batch_size: retain rows per step of the teacher; None takes 100 steps of 32 rows,
             then 300 of 64, then 128.
-        strength: weight of the teacher's answers; 0 leaves the forget records to what rehearsal
-            does to them, in steps that are no shorter.
+        strength: weight of the teacher's answers for an original that fits its retain set. One that
+            does not is pulled back harder by it, so answers weigh more, by 1 + 70 times the retain
+            loss in nats that it shows on the first batch (of classifiers; fitted, not derived). 0
+            leaves the forget records to what rehearsal does to them, in steps that are no shorter.
         student_lr: first step of the student as a share of the norm of its weights, in a run of
             150 steps or more; shorter runs take longer steps, by (150 / steps)^(1/3).
         batch_size: rows per step of the student, a quarter of them to forget; None takes about

@@ -19,6 +19,8 @@ from infounlearn.point.restart import measure_statistics
 if TYPE_CHECKING:
     from infounlearn.point.methods.restart_teacher import RestartTeacher
 
+PULL = 70.0
+"""By how much more answers weigh for each nat of retain loss that the original has."""
 OVER = 3.0
 """Times its share of the retain set that a class must have of the forget set to stand out."""
 
@@ -103,6 +105,7 @@ class Student:
     def __init__(self, method: RestartTeacher, task: Task, plan: Plan, teacher: Teacher) -> None:
         self._method, self._task, self._plan, self._teacher = method, task, plan, teacher
         self._rehearsal = Rehearsal(task, plan.retain_rows, method.hard)
+        self.pull = 1.0
         self._told: Tensor | None = None
         self._known = torch.zeros(len(task.sets.forget), dtype=torch.bool)
 
@@ -119,7 +122,9 @@ class Student:
             kept = task.loss(outputs, rows.targets)
             self._rehearsal.tell(rows, kept)
             apart = distance_rows(shown, told, 1.0, is_classification=task.is_classification)
-            return kept.mean() + method.strength * apart.mean()
+            if first + step == 0 and task.is_classification:
+                self.pull = 1.0 + PULL * float(kept[: self._rehearsal.even].detach().mean())
+            return kept.mean() + method.strength * self.pull * apart.mean()
 
         return Pass(
             "student", steps, loss, before_step=before_step,
@@ -144,6 +149,7 @@ class Student:
         """What a resumed run needs beside the student's weights."""
         sharp = torch.tensor([self._teacher.sharpness], dtype=torch.float64)
         kept = {"losses": self._rehearsal.losses, "known": self._known, "sharpness": sharp}
+        kept["pull"] = torch.tensor([self.pull], dtype=torch.float64)
         if self._told is not None:
             kept["told"] = self._told
         weights = self._teacher.model.state_dict()
@@ -152,7 +158,7 @@ class Student:
     def remember(self, kept: dict[str, Tensor]) -> None:
         """Undo :meth:`memory`."""
         self._rehearsal.losses, self._known = kept["losses"], kept["known"].bool()
-        self._teacher.sharpness = float(kept["sharpness"])
+        self._teacher.sharpness, self.pull = float(kept["sharpness"]), float(kept["pull"])
         device = self._task.device
         self._told = kept["told"].to(device) if "told" in kept else None
         prefix = "teacher/"
