@@ -65,8 +65,8 @@ def check_needs(
     problems.require(
         processes == 1,
         f"method {method.name} was started in {processes} processes",
-        why="only the default shares its rows among processes",
-        fix="start one process",
+        why="only the information engine shares its rows among processes",
+        fix="pass method=None for the information engine, or start one process",
     )
 
 
