@@ -115,7 +115,7 @@ def finish(
     """Drawing, tables and record of these runs."""
     rows = sorted(rows, key=lambda row: _place(row, design))
     settings = {"design": vars(design), "variants": VARIANTS}
-    story = Story(NAME, quick, seed, rows, table(rows), notes(design), settings)
+    story = Story(NAME, quick, seed, rows, table(rows), notes(rows, design), settings)
     with default_parts_drawing.draw(rows) as drawing:
         found = write(story, drawing, out)
     path = out / f"{NAME}{'-quick' if quick else ''}.md"
@@ -172,14 +172,18 @@ def _place(row: dict[str, Any], design: Design) -> tuple[int, int, int, int, int
     )
 
 
-def notes(design: Design) -> list[str]:
+def notes(rows: list[dict[str, Any]], design: Design) -> list[str]:
     """What must be read with the table."""
-    spread = "mean ± standard error over" if design.originals > 1 else "value of"
+    counts = {
+        row["data"]: len({one["seed"] for one in rows if one["data"] == row["data"]})
+        for row in rows
+    }
+    made = ", ".join(f"{count} of {data}" for data, count in counts.items())
     return [
         "Distance: mean Jensen-Shannon divergence to the mean of "
         f"{design.references} retrained networks, over the floor, which is the mean distance of a "
-        f"retrained network to the mean of the others; {spread} {design.originals} "
-        f"original{'s' * (design.originals > 1)}, each unlearned with its own seed.",
+        f"retrained network to the mean of the others; mean ± standard error over "
+        f"originals ({made}), each unlearned with its own seed.",
         "worst: of each run, the largest of forget, retain and test; so it may lie above all three "
         "means. Times: geometric mean of worst over that of the default on the same original; "
         "above 1, the default is nearer to retraining.",
