@@ -240,7 +240,8 @@ def _run(jobs: list[tuple[Any, ...]], workers: int) -> Iterable[tuple[int, Train
         return map(_train_one, jobs)
     from joblib import Parallel, delayed
 
-    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    # Mapped as a comparison maps its arrays: joblib starts new processes where this differs.
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered", mmap_mode="c")
     finished: Iterable[tuple[int, TrainedModel]] = parallel(
         delayed(_train_one)(job) for job in jobs
     )

@@ -12,9 +12,7 @@ import joblib
 import pytest
 
 from infounlearn.errors import DivergenceError, InputError, Problems
-from infounlearn.experiments.compare import choice, design, ours, runs, verb, work
-from infounlearn.experiments.compare.choice import choose, in_short
-from infounlearn.experiments.compare.design import ALL, QUICK_CASES
+from infounlearn.experiments.compare import design, runs, verb, work
 from infounlearn.experiments.compare.table import (
     as_csv,
     as_markdown,
@@ -23,7 +21,6 @@ from infounlearn.experiments.compare.table import (
     write_tables,
 )
 from infounlearn.experiments.compare.verb import compare_points
-from infounlearn.point.methods import METHODS
 from infounlearn.report import Comparison, read_comparison, write_comparison
 from infounlearn.report.comparison_check import check
 
@@ -154,6 +151,28 @@ def test_processes_give_the_same_numbers(found: Comparison, folder: Path, tmp_pa
         assert run.distances == same[run.method, run.seed].distances
 
 
+def test_training_and_runs_share_their_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """joblib ends its processes, seconds to start, where a setting of theirs changes."""
+    asked: list[dict] = []
+
+    class InProcess:
+        def __init__(self, **settings: object) -> None:
+            del settings["return_as"]
+            asked.append(settings)
+
+        def __call__(self, calls):
+            return (function(*given, **named) for function, given, named in calls)
+
+    monkeypatch.setattr(joblib, "Parallel", InProcess)
+    monkeypatch.setattr(verb, "Parallel", InProcess)
+    small = {**SMALL, "methods": "fine-tune", "workers": 2}
+    compare_points(cases={"clouds": make_case()}, out=tmp_path, **small)
+    assert len(asked) >= 4
+    assert all(one == asked[0] for one in asked)
+
+
 def test_failures_are_entries_with_a_reason(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,35 +215,6 @@ def test_bad_arguments_are_listed_together(tmp_path: Path) -> None:
         compare_points(methods=("ours", "ours"), out=tmp_path)
 
 
-def test_cases_are_found_by_either_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    built = []
-    monkeypatch.setattr(choice, "build_case", lambda data, **how: built.append((data, how)))
-    names = choose(("digits", "diabetes"), ("one record", "digits/random 10%"), False)
-    assert list(names) == ["digits/random 10%", "digits/one record", "diabetes/one record"]
-    assert len(choose(("digits",), None, True)) == QUICK_CASES
-    assert len(choose(("digits",), None, False)) > QUICK_CASES
-    assert {data for data, _ in built} == {"digits", "diabetes"}
-    # The default of the package takes part as "ours", and not once more under its own name.
-    assert set(ALL) == {"ours", *METHODS} - {ours.METHOD}
-
-
-@pytest.mark.parametrize(
-    ("data", "cases", "words"),
-    [
-        ("digits", ("one recrod",), "did you mean 'one record'?"),
-        ("digits", ("?",), "'random 10%, 20% noise'"),
-        ("digits", (), "cases is empty"),
-        (("digits", "diabetes"), ("trigger",), "diabetes has none of the cases ['trigger']"),
-    ],
-)
-def test_a_case_that_is_not_there_is_said(
-    data: str | tuple[str, ...], cases: tuple[str, ...], words: str, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError) as caught:
-        compare_points(data, cases=cases, out=tmp_path)
-    assert words in str(caught.value)
-
-
 def test_ours_alone_needs_no_tuner(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,14 +230,6 @@ def test_ours_alone_needs_no_tuner(
     assert [entry.trials for entry in alone.entries] == [0]
     with pytest.raises(InputError, match=r"infounlearn\[compare\]"):
         compare_points(methods="scrub", out=tmp_path)
-
-
-def test_titles_name_the_data_set_only_where_there_are_several() -> None:
-    assert in_short(["digits/a", "digits/b"]) == ("digits", ["a", "b"])
-    both = ["digits/a", "mnist/a"]
-    assert in_short(both) == ("digits and mnist", both)
-    assert in_short(["digits/a"]) == ("digits/a", ["digits/a"])
-    assert in_short(["clouds", "numbers"]) == ("2 cases", ["clouds", "numbers"])
 
 
 def test_tables_say_what_the_comparison_holds(found: Comparison, tmp_path: Path) -> None:
