@@ -181,7 +181,7 @@ def test_limits_follow_from_what_was_done() -> None:
         "the same 8 retrained networks",
         "5 seeds per case",
         "tuned with 12 trials",
-        "retrained networks of other seeds",
+        "other held-out records, another original network and other retrained networks",
         "MNIST, class 3: 12,000 of 60,000 rows, a lossy subset.",
         "One data split",
         "Retraining had no trial at all.",

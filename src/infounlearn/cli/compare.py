@@ -16,8 +16,9 @@ from infounlearn.cli.parsing import parse
 class Compare:
     """Compare unlearning methods: same budgets, same tuning, same retrained networks.
 
-    Each method is tuned by Optuna on validation records, other networks and other retrained
-    references than those that judge it; "ours" is the default of this package and is never tuned.
+    Each method is tuned by Optuna on the forget and retain records, with other held-out records,
+    another original network and other retrained references than those that judge it; "ours" is the
+    default of this package and is never tuned.
     The distance of a result is the worst of forget, retain and test, in floors: 1 is what
     retrained networks show among themselves.
 

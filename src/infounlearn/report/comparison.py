@@ -134,7 +134,7 @@ class Entry:
         source: whether the chosen settings are the published ones or were found by tuning.
         trials: settings tried; diverged_trials: those of them that left the finite numbers.
         tuning_seconds: wall time of tuning.
-        validation: the worst distance of the chosen settings on validation records, in floors.
+        validation: the worst distance of the chosen settings as the tuner saw it, in floors.
         pooled: measures that take all seeds together, by name.
     """
 

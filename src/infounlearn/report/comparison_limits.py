@@ -156,8 +156,8 @@ def _tuning(results: Results) -> str:
         return "Nothing was tuned: every method ran with the settings named below."
     return (
         f"Settings were tuned with {_span(trials)} trials per method, case and budget, on "
-        "validation records and by retrained networks of other seeds than those that judge here. "
-        "In practice there is no retrained network to tune by: the tables show what a method can "
+        "the forget and retain records, by other held-out records, another original network and "
+        "other retrained networks than those that judge here. In practice there is no retrained network to tune by: the tables show what a method can "
         f"do, not what it does untuned.{exempt}"
     )
 

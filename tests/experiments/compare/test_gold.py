@@ -1,4 +1,4 @@
-"""Tuning and judging share nothing, and the yardstick is what it says."""
+"""Tuning and judging share what every user has, and the yardstick is what it says."""
 
 from __future__ import annotations
 
@@ -32,27 +32,35 @@ def ids(records: dict) -> set[int]:
     return {int(one) for part in records.values() for one in part.ids}
 
 
-def test_tuning_and_judging_share_no_record_and_methods_are_given_no_held_out_one_of_either() -> (
-    None
-):
+def test_tuner_and_judge_see_all_that_a_user_has_and_share_nothing_else() -> None:
     case = make_case()
     given, tuning, final, notes = cut(case)
-    assert not ids(tuning) & ids(final)
-    assert not {int(one) for one in given.ids} & (ids(tuning) | ids(final))
+    assert tuning.keys() == {"forget", "retain", "test"}
+    for view in (tuning, final):
+        assert torch.equal(view["forget"].ids, case.forget.ids)
+        assert torch.equal(view["retain"].ids, case.retain.ids)
+    trained_on = {int(one) for one in case.train.ids}
+    assert ids(tuning) & ids(final) == trained_on
     assert not notes
-    # Halves: nothing of forget, retain and held-out is lost.
-    assert ids(tuning) | ids(final) | ids({"given": given}) == ids(
-        {"train": case.train, "holdout": case.holdout, "test": case.test}
-    )
-    for part in ("forget", "retain"):
-        counts = [one[part].targets.bincount(minlength=3) for one in (tuning, final)]
-        assert (counts[0] - counts[1]).abs().max() <= 1
 
 
-def test_one_record_is_in_both_halves_and_a_note_says_so() -> None:
+def test_held_out_records_are_of_the_methods_or_the_tuner_or_the_attacks() -> None:
+    case = make_case()
+    given, tuning, final, _ = cut(case)
+    assert torch.equal(final["test"].ids, case.test.ids)
+    parts = [given, tuning["test"], final["holdout"]]
+    assert [len(part) for part in parts] == [48, 24, 24]
+    together = torch.cat([part.ids for part in parts])
+    assert torch.equal(together.sort().values, case.holdout.ids.sort().values)
+    for part in parts:
+        counts = part.targets.bincount(minlength=3)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_one_record_is_seen_by_both() -> None:
     _, tuning, final, notes = cut(make_case(forget=1))
     assert tuning["forget"].ids.tolist() == final["forget"].ids.tolist() == [0]
-    assert "One record" in notes[0]
+    assert not notes
 
 
 def test_large_sets_are_sampled_and_a_note_says_so() -> None:
@@ -60,6 +68,10 @@ def test_large_sets_are_sampled_and_a_note_says_so() -> None:
     many = draw(MOST_ROWS + 30, 5, 5000, "test")
     _, _, final, notes = cut(replace(case, test=many))
     assert len(final["test"]) == MOST_ROWS
+    assert "sample of 5,000" in notes[0]
+    _, tuning, final, notes = cut(replace(case, retain=many))
+    assert len(final["retain"]) == MOST_ROWS
+    assert torch.equal(final["retain"].ids, tuning["retain"].ids)
     assert "sample of 5,000" in notes[0]
 
 

@@ -1,4 +1,4 @@
-"""Every method gets the same chances, and the tuner sees nothing that judges."""
+"""Every method gets the same chances, and the tuner sees none of the networks that judge."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """The yardstick of a case: originals, retrained ensembles, and the records they are compared on.
 
-Tuning and judging share nothing: forget and retain records are halved, and the tuner sees one half,
-another original network and another, smaller ensemble; held-out records stand in for the test set,
-which no tuner sees. Held-out records are cut once more: half goes to the methods, a quarter to the
-tuner, and a quarter judges membership attacks at the end.
+Forget and retain records are the same for the tuner and the judge: whoever unlearns has all of them
+and can tune on them, and a part of a small set is another problem than the whole. Nothing else is
+shared: the tuner has another original network and another, smaller ensemble, and held-out records
+stand in for the test set. Half of these go to the methods, a quarter to the tuner, and a quarter
+judges membership attacks at the end.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Gold:
     Attributes:
         name: of the case in tables.
         case: its ``holdout`` is the part that methods may use; no row of ``final`` or ``tuning``
-            is in it.
+            is in that part.
         key: hash of everything the networks and the records of the views depend on.
         originals: one per final seed.
         tuning_original: another one.
@@ -188,21 +189,14 @@ def cut(
     case: Case,
 ) -> tuple[Records, dict[str, Records], dict[str, Records], tuple[str, ...]]:
     """Held-out records for the methods, records of tuning, records of judging, and notes."""
-    halves: dict[str, tuple[Records, Records]] = {}
+    given, rest = _in_two(case.holdout, _SPLIT_SEED + 2)
+    tuned, attacked = _in_two(rest, _SPLIT_SEED + 3)
     notes = []
-    for number, records in enumerate((case.forget, case.retain, case.holdout)):
-        halves[records.name] = _in_two(records, _SPLIT_SEED + number)
-    forget = halves[case.forget.name]
-    if len(case.forget) == 1:
-        notes.append("One record is forgotten: the tuner sees it, too.")
-    given, rest = halves[case.holdout.name]
-    seen, unseen = _in_two(rest, _SPLIT_SEED + 3)
-    retain = halves[case.retain.name]
-    if max(*map(len, retain), len(case.test)) > MOST_ROWS:
+    if max(len(case.retain), len(case.test)) > MOST_ROWS:
         notes.append(f"Retain and test: a fixed random sample of {MOST_ROWS:,} rows of each.")
-    tuning = {"forget": forget[0], "retain": _sample(retain[0]), "test": _sample(seen)}
-    final = {"forget": forget[1], "retain": _sample(retain[1]), "test": _sample(case.test)}
-    final["holdout"] = _sample(unseen)
+    shared = {"forget": case.forget, "retain": _sample(case.retain)}
+    tuning = {**shared, "test": _sample(tuned)}
+    final = {**shared, "test": _sample(case.test), "holdout": _sample(attacked)}
     probe = getattr(case, "probe", None)
     if probe is not None:
         final["probe"] = _sample(probe)
@@ -210,9 +204,7 @@ def cut(
 
 
 def _in_two(records: Records, seed: int) -> tuple[Records, Records]:
-    """Random halves with equal shares of every class; of a single record, twice that record."""
-    if len(records) == 1:
-        return records, records
+    """Random halves with equal shares of every class."""
     labels = records.targets
     if not records.is_classification:
         labels = torch.zeros(len(records), dtype=torch.int64)
@@ -245,14 +237,14 @@ def show(model: nn.Module, records: Records) -> Tensor:
 
 
 def case_key(case: Case) -> str:
-    """Hash of the records, the request, the recipe, and the code that builds and trains."""
+    """Hash of the records, how they are cut, the request, the recipe, and the code that trains."""
+    given, tuning, final, _ = cut(case)
     parts = [
         *cache_keys(case.factory, case.train, case.recipe, "original", [0]).values(),
         *cache_keys(case.factory, case.retain, case.recipe, "retrained", [0]).values(),
-        case.forget.sha256(),
-        case.holdout.sha256(),
-        case.test.sha256(),
+        given.sha256(),
+        *({name: own.sha256() for name, own in view.items()} for view in (tuning, final)),
         [ids.tolist() for ids in requests_of(case)],
-        [_SPLIT_SEED, MOST_ROWS, TUNING_SEED],
+        TUNING_SEED,
     ]
     return sha256(json.dumps(parts).encode()).hexdigest()[:24]

@@ -4,7 +4,8 @@ Published settings come first, cut to the budget; a method that is published wit
 once from the optimizer and step size of the case's own recipe. The rest of the trials are drawn by
 Optuna's tree-structured Parzen estimator (Bergstra et al. 2011) from the ranges that the method
 names, and the share of the budget that its epochs take. A trial is judged as runs are, by the worst
-of forget, retain and held-out distance in floors, on records, networks and an original of tuning.
+of forget, retain and held-out distance in floors, by networks, held-out records and an original of
+tuning.
 """
 
 from __future__ import annotations

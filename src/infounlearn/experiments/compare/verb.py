@@ -139,8 +139,8 @@ def _tuning(design: Design) -> dict[str, Any]:
         "sampler": f"Optuna {version('optuna')}, TPE, seed 0; published settings first",
         "trials": design.trials,
         "wall time": f"no trial starts after {design.seconds:g} s",
-        "judged by": "worst of forget, retain and held-out distance on records, networks and "
-        "an original network of tuning alone",
+        "judged by": "worst of forget, retain and held-out distance, by held-out records, networks "
+        "and an original network of tuning alone",
     }
 
 
