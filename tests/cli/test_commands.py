@@ -28,7 +28,7 @@ from infounlearn.experiments.figures.result import FigureResult
 from infounlearn.experiments.recipe import Recipe
 from infounlearn.report import read_record
 from tests.cli.conftest import Said, Workplace
-from tests.experiments.test_feature_job import quicken
+from tests.experiments.feature_people import quicken
 
 Run = Callable[..., Said]
 

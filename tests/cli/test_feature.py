@@ -15,7 +15,7 @@ from infounlearn.experiments import feature_job
 from infounlearn.experiments.feature_demo import check_demo, demo_feature
 from infounlearn.report import read_record
 from tests.cli.conftest import Said
-from tests.experiments.test_feature_job import Ear, cells, quicken
+from tests.experiments.feature_people import Ear, cells, quicken
 
 Run = Callable[..., Said]
 USUAL = ("--sensitive", "sex", "--target", "pay", "--method", "gaussian", "--holdout", "0.5")
