@@ -25,6 +25,11 @@ def numbers(rows: int = 300, columns: int = 3, groups: int = 2, seed: int = 0) -
     return (X + z[:, None] * rng.normal(size=columns))[order], z[order]
 
 
+X, Z = numbers()
+FRAME = pd.DataFrame(X, columns=list("abc")).assign(s=np.where(Z, "m", "f"))
+"""The same rows with their group as a column."""
+
+
 def mixed(rows: int = 200, seed: int = 0) -> pd.DataFrame:
     """A frame with every kind of column, and ``sex``."""
     rng = np.random.default_rng(seed)

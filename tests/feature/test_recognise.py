@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,9 @@ from infounlearn.feature import WassersteinBarycenter
 from infounlearn.feature.frames import read_frame
 from infounlearn.feature.one_hot import one_hot_blocks
 from infounlearn.feature.recognise import Declared, encode_table, recognise
-from tests.feature import tables
 from tests.feature.tables import mixed
 
-
-@pytest.fixture(autouse=True)
-def _plug(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, tables.PLUG, tables)
+pytestmark = pytest.mark.usefixtures("plug")
 
 
 def layout_of(X: Any, **declared: Any) -> Any:
