@@ -106,9 +106,11 @@ __all__ = [
     "kl_of_margins",
     "ks_distance",
     "ks_interval",
+    "l2_uvp",
     "largest_information",
     "leave_one_out",
     "logit_margin",
+    "map_cosine",
     "marginal_ceiling",
     "marginal_information",
     "mean_interval",
@@ -142,6 +144,7 @@ __all__ = [
     "tow_mia",
     "tpr_at_fpr",
     "tpr_at_fpr_bound",
+    "two_group_value",
     "u_lira",
     "unbiased_information",
     "wasserstein_1d",
@@ -231,6 +234,7 @@ if TYPE_CHECKING:
     from infounlearn.math.kolmogorov_barycenter import KolmogorovBarycenter
     from infounlearn.math.likelihood_attack import LikelihoodAttack, u_lira
     from infounlearn.math.linear_residual import GaussianResidual, gaussian_residual
+    from infounlearn.math.map_error import l2_uvp, map_cosine, two_group_value
     from infounlearn.math.modified_entropy import modified_entropy
     from infounlearn.math.moments import GroupMoments
     from infounlearn.math.paired import (

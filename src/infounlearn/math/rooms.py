@@ -127,6 +127,11 @@ ROOM: dict[str, tuple[str, ...]] = {
         "GaussianResidual",
         "gaussian_residual",
     ),
+    "map_error": (
+        "l2_uvp",
+        "map_cosine",
+        "two_group_value",
+    ),
     "modified_entropy": ("modified_entropy",),
     "moments": ("GroupMoments",),
     "paired": (
