@@ -74,7 +74,8 @@ def unlearn(
             ``seed`` into transport targets, validation, and an audit part that stays unseen.
         method: "auto"; a method by name or with settings (:mod:`infounlearn.point.methods`), run
             as published, which brings its own objective, length and stop; or None, which is the
-            information engine.
+            information engine. "restart-teacher" by name is the default itself, whose length
+            depends on the retain set; with settings it runs as they say.
         objective: an information term; "auto"; or None for healing on the retain set alone.
         restart: a :class:`Restart`; None; "auto" restarts only with ``objective="auto"``.
         utility: loss on the retain set; the task loss by default.
@@ -112,11 +113,11 @@ def unlearn(
         callables={"fresh": fresh, "loss": loss, "on_evaluation": on_evaluation},
         audit_share=audit_share, seed=seed, has_holdout=holdout is not None,
     )  # fmt: skip
-    chosen, usual = None, None
+    chosen = None
     engine_options = _given(objective, restart, utility, stop, schedule)
     if method == "auto":
-        usual = None if engine_options else RestartTeacher()
-        method = usual
+        method = None if engine_options else RestartTeacher.name
+    usual = method == RestartTeacher.name
     if method is not None:
         chosen = find_method(method, problems)
         problems.require(
@@ -142,8 +143,8 @@ def unlearn(
     assert own is not None  # both: no problems
     assert sets is not None
     if chosen is not None:
-        if usual is not None:
-            chosen = for_rows(usual, len(sets.retain))
+        if usual:
+            chosen = for_rows(RestartTeacher(), len(sets.retain))
         return unlearn_by(
             chosen, own, sets, loss=loss or _default_loss(sets.forget.targets), fresh=fresh,
             seed=seed, device=where, checkpoint=None if checkpoint is None else Path(checkpoint),

@@ -53,7 +53,8 @@ Space = Mapping[str, Range | Choice]
 class Sizes:
     """Rows of each record set that a run is given; 0 held-out rows where there are none.
 
-    ``batch_norm`` says whether the model keeps such statistics, which some methods measure.
+    ``batch_norm`` says whether the model has running statistics, which some methods measure: see
+    :func:`infounlearn.point.methods.task.has_statistics`.
     """
 
     forget: int
@@ -169,21 +170,24 @@ AnyMethod = TypeVar("AnyMethod", bound=Method)
 def within(method: AnyMethod, rows: float, sizes: Sizes) -> AnyMethod | None:
     """The method with as many epochs, up to its own, as cost at most ``rows`` forward rows.
 
-    None where even the shortest run costs more. A method without ``epochs`` runs whole or not.
+    None where even the shortest run, of one step, costs more. A method without ``epochs`` runs
+    whole or not.
     """
-    if method.cost(sizes) <= rows:
-        return method
     epochs = getattr(method, "epochs", None)
+    fits = method.cost(sizes) <= rows
     if epochs is None:
-        return None
+        return method if fits else None
     low, high = 0.0, float(epochs)
-    for _ in range(40):
+    for _ in range(0 if fits else 40):
         middle = (low + high) / 2
         if replace(method, epochs=middle).cost(sizes) <= rows:  # type: ignore[type-var]
             low = middle
         else:
             high = middle
-    return replace(method, epochs=low) if low > 0 else None  # type: ignore[type-var]
+    # No step costs nothing and always fits, but is no run.
+    if not fractions(high if fits else low):
+        return None
+    return method if fits else replace(method, epochs=low)  # type: ignore[type-var]
 
 
 def fractions(epochs: float) -> list[float]:
@@ -228,17 +232,20 @@ def check_numbers(
     shares: Sequence[str] = (),
     whole: Sequence[str] = (),
 ) -> None:
-    """Collect numeric settings out of range: positive, non-negative, in [0, 1], whole and >= 1."""
+    """Collect numeric settings out of range: positive, non-negative, in [0, 1], whole and >= 1.
+
+    Whole ones are integers: 32.0 counts as a mistake, for they count rows and steps.
+    """
     for names, fits, fix in (
         (above_zero, lambda v: v > 0, "a number above 0"),
         (zero_or_more, lambda v: v >= 0, "a number of 0 or more"),
         (shares, lambda v: 0 <= v <= 1, "a number from 0 to 1"),
-        (whole, lambda v: v >= 1 and float(v).is_integer(), "a whole number of 1 or more"),
+        (whole, lambda v: v >= 1, "an integer of 1 or more"),
     ):
         for name in names:
             value = getattr(method, name)
             problems.require(
-                is_number(value) and fits(value),
+                is_number(value, whole=names is whole) and fits(value),
                 f"{method.name}: {name} is {value!r}",
                 fix=f"pass {fix}",
             )

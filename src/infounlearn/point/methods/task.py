@@ -31,6 +31,17 @@ class Batch:
         return len(self.targets)
 
 
+def has_statistics(model: nn.Module) -> bool:
+    """Whether some batch-norm layer has running statistics, which can be measured anew.
+
+    Instance norm is none of them, nor is a layer that does not track its statistics.
+    """
+    return any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
+        for module in model.modules()
+    )
+
+
 @dataclass(eq=False)
 class Task:
     """One run's material.
@@ -58,8 +69,12 @@ class Task:
     cost: dict[str, float] = field(default_factory=lambda: {"rows_forward": 0, "rows_backward": 0})
 
     def __post_init__(self) -> None:
-        kinds = (nn.modules.batchnorm._NormBase,)
-        self._norms = [module for module in self.model.modules() if isinstance(module, kinds)]
+        self._norms = [
+            module
+            for module in self.model.modules()
+            if isinstance(module, nn.modules.batchnorm._NormBase)
+            and module.running_mean is not None
+        ]
         self._frozen_norms: list[nn.Module] = []
         self._flags = [(weight, weight.requires_grad) for weight in self.model.parameters()]
         self._streams: dict[tuple[str, str], Stream] = {}
@@ -78,7 +93,7 @@ class Task:
             len(self.sets.retain),
             0 if targets is None else len(targets),
             0 if validation is None else len(validation),
-            batch_norm=bool(self._norms),
+            batch_norm=has_statistics(self.model),
         )
 
     def generator(self, *purpose: object) -> torch.Generator:
