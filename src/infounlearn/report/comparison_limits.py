@@ -157,8 +157,9 @@ def _tuning(results: Results) -> str:
     return (
         f"Settings were tuned with {_span(trials)} trials per method, case and budget, on "
         "the forget and retain records, by other held-out records, another original network and "
-        "other retrained networks than those that judge here. In practice there is no retrained network to tune by: the tables show what a method can "
-        f"do, not what it does untuned.{exempt}"
+        "other retrained networks than those that judge here. In practice there is no retrained "
+        "network to tune by: the tables show what a method can do, not what it does "
+        f"untuned.{exempt}"
     )
 
 

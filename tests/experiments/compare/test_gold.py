@@ -34,7 +34,7 @@ def ids(records: dict) -> set[int]:
 
 def test_tuner_and_judge_see_all_that_a_user_has_and_share_nothing_else() -> None:
     case = make_case()
-    given, tuning, final, notes = cut(case)
+    _, tuning, final, notes = cut(case)
     assert tuning.keys() == {"forget", "retain", "test"}
     for view in (tuning, final):
         assert torch.equal(view["forget"].ids, case.forget.ids)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from infounlearn.experiments.compare import runs
 from infounlearn.experiments.compare.design import ALL
@@ -84,6 +85,31 @@ def test_batches_leave_ten_steps(gold: Gold) -> None:
     assert fit(build("fine-tune", {}), 60_000, sizes).batch_size == 64
     # Selective dampening has no epochs: its batch size is part of its definition.
     assert fit(build("ssd", {}), 60_000, sizes).batch_size == build("ssd", {}).batch_size
+
+
+def test_a_method_that_chooses_its_own_batches_keeps_its_choice(gold: Gold) -> None:
+    usual = build("restart-teacher", {"epochs": 5.0})
+    cut = fit(usual, 800, sizes_of(gold.case, 0))
+    assert cut is not None
+    assert cut.batch_size is None
+    assert cut.cost(sizes_of(gold.case, 0)) <= 800
+
+
+def test_measuring_batch_norm_is_in_the_budget(gold: Gold) -> None:
+    case = replace(gold.case, factory=normed)
+    assert sizes_of(case, 0).batch_norm
+    assert not sizes_of(gold.case, 0).batch_norm
+    # 156 of these rows are forwarded for the statistics.
+    done = run("warm-restart", {"epochs": 5.0}, case, normed(7), 1000.0, 0)
+    assert done.status == "done", done.reason
+    assert 800 < done.rows <= 1000
+
+
+def normed(seed: int) -> nn.Module:
+    """A factory of a network with batch-norm."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
 
 
 def test_a_run_that_diverges_is_said_to(gold: Gold) -> None:

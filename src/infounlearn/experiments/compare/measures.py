@@ -8,7 +8,7 @@ of them is compared with the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -21,7 +21,12 @@ from infounlearn.audit.membership import membership
 from infounlearn.data.records import Records
 from infounlearn.experiments.compare.gold import PARTS, Gold
 from infounlearn.interface import Outputs, OutputSet
-from infounlearn.math import distance_to_ensemble, marginal_ceiling, marginal_information
+from infounlearn.math import (
+    distance_to_ensemble,
+    marginal_ceiling,
+    marginal_information,
+    modified_entropy,
+)
 from infounlearn.math.confusion import interclass_confusion
 from infounlearn.math.ensemble_distance import EnsembleDistance
 from infounlearn.math.reference_attack import LogLikelihoods, rmia
@@ -66,6 +71,9 @@ MEASURES = (
     Measure("attack/nonmember_share", "Forget records called non-members by an SVM", "rate"),
     Measure("attack/auc", "AUC of the attack by score, within classes", "AUC", "retrained",
             "Forget against held-out records that neither method nor tuner was given to use."),
+    Measure("attack/modified_entropy", "AUC of the attack by modified entropy, within classes",
+            "AUC", "retrained", "Forget against the same held-out records; a low modified entropy "
+            "is taken for a sign of training (Song & Mittal 2021)."),
     Measure("attack/rmia", "AUC of RMIA with the retrained networks as references", "AUC",
             "retrained", "Forget against held-out records of the same classes; offline, a = 0.3."),
     Measure("marginal/normalized", "Marginal information as a share of its ceiling", "ratio"),
@@ -187,7 +195,10 @@ def _rmia(
 
 
 def _leakage(records: Mapping[str, Records], shown: Shown) -> dict[str, float | None]:
-    """AUC of forget against held-out records, and the certified bound on what a score tells."""
+    """AUCs of forget against held-out records, and the certified bound on what a score tells.
+
+    Empty where they have no class in common.
+    """
     kind: Literal["classification", "regression"] = "regression"
     if records["forget"].is_classification:
         kind = "classification"
@@ -197,6 +208,12 @@ def _leakage(records: Mapping[str, Records], shown: Shown) -> dict[str, float | 
     }
     read = membership(Outputs("network", kind, sets), Settings(confidence=CONFIDENCE))
     if not read.classes:
-        return {"attack/auc": None, "leakage/certified": None}
+        return {}
     bound = stratified_bound(read.information("score"), read.shares, read.sizes[1], CONFIDENCE)
-    return {"attack/auc": read.area(), "leakage/certified": bound}
+    found: dict[str, float | None] = {"attack/auc": read.area(), "leakage/certified": bound}
+    if kind == "classification":
+        low = [-modified_entropy(shown[k], records[k].targets) for k in ("forget", "holdout")]
+        found["attack/modified_entropy"] = replace(
+            read, scores=(low[0].numpy(), low[1].numpy())
+        ).area()
+    return found

@@ -22,6 +22,7 @@ from infounlearn.point.batches import RecordSet
 from infounlearn.point.holdout import cut_holdout
 from infounlearn.point.methods import METHODS
 from infounlearn.point.methods.base import Method, Sizes, within
+from infounlearn.point.methods.task import has_statistics
 from infounlearn.point.plan import BlindSpotWarning
 
 FEWEST_STEPS = 10
@@ -52,12 +53,16 @@ class Ran:
 
 
 def sizes_of(case: Case, seed: int) -> Sizes:
-    """Rows of each set of a run that is given all of ``case.holdout`` and no audit part."""
+    """Of a run that is given all of ``case.holdout`` and no audit part."""
     problems = Problems("compare")
     parts = cut_holdout(RecordSet(case.holdout, "holdout"), 0.0, seed, problems)
     problems.raise_if_any()
     return Sizes(
-        len(case.forget), len(case.retain), len(parts["targets"]), len(parts["validation"])
+        len(case.forget),
+        len(case.retain),
+        len(parts["targets"]),
+        len(parts["validation"]),
+        batch_norm=has_statistics(case.factory(0)),
     )
 
 
@@ -77,14 +82,14 @@ def fit(method: Method, rows: float, sizes: Sizes) -> Method | None:
     """The method cut to ``rows``; None where even its shortest run costs more.
 
     A method of many epochs takes smaller batches where its own would leave fewer than ten steps.
-    Others keep theirs: in a method without epochs the batch size is part of its definition.
+    Others keep theirs: in a method without epochs the batch size is part of its definition, and
+    one whose batch size is None chooses it by itself.
     """
-    if hasattr(method, "epochs") and hasattr(method, "batch_size"):
+    own = getattr(method, "batch_size", None)
+    if hasattr(method, "epochs") and own is not None:
         largest = max(1, int(rows / (3 * FEWEST_STEPS)))
-        method = replace(method, batch_size=min(method.batch_size, largest))  # type: ignore[type-var]
-    cut = within(method, rows, sizes)
-    # No epochs at all cost nothing; that is no run.
-    return cut if cut is not None and cut.cost(sizes) > 0 else None
+        method = replace(method, batch_size=min(own, largest))  # type: ignore[type-var]
+    return within(method, rows, sizes)
 
 
 def run(

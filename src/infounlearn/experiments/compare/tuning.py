@@ -14,14 +14,15 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
 import torch
 
-from infounlearn.experiments.compare.gold import TUNING_SEED, Gold, show, steps_of
+from infounlearn.experiments.compare.gold import TUNING_SEED, Gold, requests_of, show, steps_of
 from infounlearn.experiments.compare.runs import build, fit, run, settings_of, sizes_of
-from infounlearn.point.methods.base import Choice, Method, Range
+from infounlearn.point.methods.base import Choice, Method, Range, Sizes
 
 SMALLEST_SHARE = 0.1
 """Of the budget, for the epochs of a trial."""
@@ -172,7 +173,7 @@ class Space:
             else:
                 return None
         if hasattr(method, "epochs"):
-            most, cut = self._longest(method), self._cut(method)
+            most, cut = self._longest(method), fit(method, *self._request)
             if most is None or cut is None:
                 return None
             point["epochs"] = min(1.0, cut.epochs / most)  # type: ignore[attr-defined]
@@ -180,21 +181,16 @@ class Space:
                 return None
         return point
 
-    def _cut(self, method: Method) -> Method | None:
-        first = next(steps_of(self.gold.case))
-        share = self.rows / self.requests
-        return fit(method, share, sizes_of(first, TUNING_SEED))
-
     def _longest(self, method: Method) -> float | None:
         """Epochs that the budget of one request pays for."""
-        first = next(steps_of(self.gold.case))
-        share = self.rows / self.requests
-        cut = fit(replace(method, epochs=MOST_EPOCHS), share, sizes_of(first, TUNING_SEED))  # type: ignore[type-var]
+        cut = fit(replace(method, epochs=MOST_EPOCHS), *self._request)  # type: ignore[type-var]
         return None if cut is None else float(cut.epochs)  # type: ignore[attr-defined]
 
-    @property
-    def requests(self) -> int:
-        return sum(1 for _ in steps_of(self.gold.case))
+    @cached_property
+    def _request(self) -> tuple[float, Sizes]:
+        """Rows that the first request may cost, and the sizes of its record sets."""
+        case = self.gold.case
+        return self.rows / len(requests_of(case)), sizes_of(next(steps_of(case)), TUNING_SEED)
 
 
 def _try(name: str, method: Method, gold: Gold, rows: float, source: str) -> Trial:

@@ -35,9 +35,8 @@ _ENGINE = ("infounlearn.point.methods.engine", "infounlearn.point.methods.task")
 
 def modules_of(name: str) -> tuple[str, ...]:
     """The modules whose code decides what a run of a method gives."""
-    if name == ours.NAME:
-        return (*_OWN, *ours.MODULES)
-    return (*_OWN, *_ENGINE, METHODS[name].__module__)
+    own = ours.MODULES if name == ours.NAME else (METHODS[name].__module__,)
+    return (*_OWN, *_ENGINE, *own)
 
 
 def tuning_key(name: str, gold: Gold, rows: float, trials: int, seconds: float) -> str:
