@@ -207,9 +207,10 @@ def steps_of(rows: int, batch_size: int, share: float = 1.0) -> int:
     return max(1, math.floor(share * math.ceil(rows / min(batch_size, rows)) + 1e-9))
 
 
-def rows_of(rows: int, batch_size: int, share: float = 1.0) -> int:
-    """Rows that these steps visit: the last batch of a pass is filled from the next pass."""
-    return steps_of(rows, batch_size, share) * min(batch_size, rows)
+def rows_of(rows: int, batch_size: int, epochs: float = 1.0) -> int:
+    """Rows that so many passes visit: the last batch of a pass is filled from the next pass."""
+    steps = sum(steps_of(rows, batch_size, share) for share in fractions(epochs))
+    return steps * min(batch_size, rows)
 
 
 def build_optimizer(

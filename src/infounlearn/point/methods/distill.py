@@ -66,7 +66,7 @@ class Mixture:
 
 
 def mixture_rows(
-    forget: int, retain: int, batch_size: int, share: float = 1.0, retain_share: float = 1.0
+    forget: int, retain: int, batch_size: int, epochs: float = 1.0, retain_share: float = 1.0
 ) -> int:
-    """Rows that a pass of a :class:`Mixture`, or a part of one, visits."""
-    return rows_of(forget + kept_rows(retain, retain_share), batch_size, share)
+    """Rows that so many passes of a :class:`Mixture` visit."""
+    return rows_of(forget + kept_rows(retain, retain_share), batch_size, epochs)

@@ -16,7 +16,6 @@ from infounlearn.point.methods.base import (
     Training,
     build_optimizer,
     check_optimizer,
-    fractions,
     rows_of,
 )
 from infounlearn.point.methods.task import Sweep, Task
@@ -59,11 +58,9 @@ class GradientAscent:
     def start(self, task: Task) -> Training:
         """See :class:`Method`."""
         optimizer = build_optimizer(self.optimizer, task.model, self.lr, self.weight_decay)
-        forget = Sweep(
-            task, "forget", self.batch_size, lambda rows: -task.mean_loss(rows, task.show(rows))
-        )
-        return Training([forget.next(share) for share in fractions(self.epochs)], optimizer)
+        forget = Sweep(task, "forget", self.batch_size, lambda rows: -task.training_loss(rows))
+        return Training(forget.passes(self.epochs), optimizer)
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`."""
-        return 3 * sum(rows_of(sizes.forget, self.batch_size, f) for f in fractions(self.epochs))
+        return 3 * rows_of(sizes.forget, self.batch_size, self.epochs)

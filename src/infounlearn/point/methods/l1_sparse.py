@@ -21,7 +21,6 @@ from infounlearn.point.methods.base import (
     build_optimizer,
     check_numbers,
     check_optimizer,
-    fractions,
     rows_of,
 )
 from infounlearn.point.methods.task import Sweep, Task
@@ -80,12 +79,10 @@ class L1Sparse:
     def start(self, task: Task) -> Training:
         """See :class:`Method`."""
         optimizer = build_optimizer(self.optimizer, task.model, self.lr, self.weight_decay)
-        retain = Sweep(
-            task, "retain", self.batch_size, lambda rows: task.mean_loss(rows, task.show(rows))
-        )
+        retain = Sweep(task, "retain", self.batch_size, task.training_loss)
         passes = [
-            penalised(retain.next(share), task.model, self.strength(epoch))
-            for epoch, share in enumerate(fractions(self.epochs))
+            penalised(one, task.model, self.strength(epoch))
+            for epoch, one in enumerate(retain.passes(self.epochs))
         ]
         return Training(passes, optimizer)
 
@@ -96,7 +93,7 @@ class L1Sparse:
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`."""
-        return 3 * sum(rows_of(sizes.retain, self.batch_size, f) for f in fractions(self.epochs))
+        return 3 * rows_of(sizes.retain, self.batch_size, self.epochs)
 
 
 def penalised(one: Pass, model: nn.Module, strength: float) -> Pass:

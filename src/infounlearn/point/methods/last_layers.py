@@ -18,7 +18,6 @@ from infounlearn.point.methods.base import (
     Training,
     build_optimizer,
     check_optimizer,
-    fractions,
     rows_of,
 )
 from infounlearn.point.methods.blocks import blocks
@@ -94,10 +93,8 @@ class CatastrophicForgetting:
         self.prepare(task, trained)
         task.freeze(trained)
         optimizer = build_optimizer(self.optimizer, task.model, self.lr, self.weight_decay)
-        retain = Sweep(
-            task, "retain", self.batch_size, lambda rows: task.mean_loss(rows, task.show(rows))
-        )
-        passes = [retain.next(share) for share in fractions(self.epochs)]
+        retain = Sweep(task, "retain", self.batch_size, task.training_loss)
+        passes = retain.passes(self.epochs)
         return Training(passes, optimizer, remarks=self._remarks(task.model))
 
     def prepare(self, task: Task, trained: list[nn.Module]) -> None:
@@ -139,7 +136,7 @@ class CatastrophicForgetting:
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`. Frozen layers are counted as if they were trained."""
-        return 3 * sum(rows_of(sizes.retain, self.batch_size, f) for f in fractions(self.epochs))
+        return 3 * rows_of(sizes.retain, self.batch_size, self.epochs)
 
     def _remarks(self, model: nn.Module) -> tuple[str, ...]:
         count = len(blocks(model))

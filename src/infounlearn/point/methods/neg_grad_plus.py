@@ -78,7 +78,7 @@ class NegGradPlus:
 
         optimizer = build_optimizer(self.optimizer, task.model, self.lr, self.weight_decay)
         retain = Sweep(task, "retain", self.batch_size, loss)
-        return Training([retain.next(share) for share in fractions(self.epochs)], optimizer)
+        return Training(retain.passes(self.epochs), optimizer)
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`."""

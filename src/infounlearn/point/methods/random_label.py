@@ -94,7 +94,7 @@ class RandomLabel:
         if self.variant == "alternating":
             return alternating_cost(sizes, self.batch_size, self.epochs)
         rows = sizes.retain + sizes.forget
-        return 3 * sum(rows_of(rows, self.batch_size, f) for f in fractions(self.epochs))
+        return 3 * rows_of(rows, self.batch_size, self.epochs)
 
 
 def alternating(task: Task, batch_size: int, epochs: float) -> list[Pass]:
@@ -107,7 +107,7 @@ def alternating(task: Task, batch_size: int, epochs: float) -> list[Pass]:
         return task.loss(outputs, labels).mean()
 
     forget = Sweep(task, "forget", batch_size, wrong)
-    retain = Sweep(task, "retain", batch_size, lambda rows: task.mean_loss(rows, task.show(rows)))
+    retain = Sweep(task, "retain", batch_size, task.training_loss)
     passes = []
     for share in fractions(epochs):
         passes += [forget.next(share, candidate=False), retain.next(share)]
@@ -116,11 +116,7 @@ def alternating(task: Task, batch_size: int, epochs: float) -> list[Pass]:
 
 def alternating_cost(sizes: Sizes, batch_size: int, epochs: float) -> float:
     """Forward rows of :func:`alternating`."""
-    return 3 * sum(
-        rows_of(rows, batch_size, share)
-        for share in fractions(epochs)
-        for rows in (sizes.forget, sizes.retain)
-    )
+    return 3 * sum(rows_of(rows, batch_size, epochs) for rows in (sizes.forget, sizes.retain))
 
 
 def mixed(task: Task, batch_size: int, epochs: float) -> list[Pass]:

@@ -19,7 +19,6 @@ from infounlearn.point.methods.base import (
     Training,
     build_optimizer,
     check_optimizer,
-    fractions,
     rows_of,
 )
 from infounlearn.point.methods.renew import renew
@@ -70,15 +69,13 @@ class Retrain:
         assert task.fresh is not None  # Method.needs
         renew(task.model, task.fresh)
         optimizer = build_optimizer(self.optimizer, task.model, self.lr, self.weight_decay)
-        retain = Sweep(
-            task, "retain", self.batch_size, lambda rows: task.mean_loss(rows, task.show(rows))
-        )
-        passes = [retain.next(share) for share in fractions(self.epochs)]
+        retain = Sweep(task, "retain", self.batch_size, task.training_loss)
+        passes = retain.passes(self.epochs)
         return Training(passes, optimizer, remarks=tuple(leftovers(task)))
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`."""
-        return 3 * sum(rows_of(sizes.retain, self.batch_size, f) for f in fractions(self.epochs))
+        return 3 * rows_of(sizes.retain, self.batch_size, self.epochs)
 
 
 def leftovers(task: Task) -> Iterator[str]:

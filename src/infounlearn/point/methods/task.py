@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infounlearn.point.batches import Stream, join, shuffled, stream_seed, to_device
 from infounlearn.point.evaluation import Sets, forward
-from infounlearn.point.methods.base import Pass, Sizes, steps_of
+from infounlearn.point.methods.base import Pass, Sizes, fractions, steps_of
 from infounlearn.point.utility import Loss
 
 Part = Literal["forget", "retain", "targets", "validation"]
@@ -200,6 +200,10 @@ class Task:
         model.train(was_training)
         return shown
 
+    def training_loss(self, rows: Batch) -> Tensor:
+        """Mean task loss of a batch by the model in training mode: see :meth:`show`."""
+        return self.mean_loss(rows, self.show(rows))
+
     def mean_loss(self, rows: Batch, outputs: Tensor) -> Tensor:
         """Mean task loss of a batch."""
         return self.loss(outputs, rows.targets).mean()
@@ -241,6 +245,10 @@ class Sweep:
         rows = len(self._task._records(self._part))
         steps = steps_of(rows, self._size, share)
         return Pass(self._part, steps, self.steps(steps), candidate=candidate)
+
+    def passes(self, epochs: float) -> list[Pass]:
+        """So many passes, the last of them a part where they are not whole."""
+        return [self.next(share) for share in fractions(epochs)]
 
     def steps(self, count: int) -> Callable[[int], Tensor]:
         """Losses of the next ``count`` steps."""

@@ -19,7 +19,6 @@ from infounlearn.point.methods.base import (
     build_optimizer,
     check_numbers,
     check_optimizer,
-    fractions,
     rows_of,
 )
 from infounlearn.point.methods.task import Batch, Sweep, Task
@@ -91,14 +90,14 @@ class WarmRestart:
         optimizer = build_optimizer(self.optimizer, task.model, self.lr, self.weight_decay)
         retain = Sweep(task, "retain", self.batch_size, loss)
         return Training(
-            [retain.next(share) for share in fractions(self.epochs)],
+            retain.passes(self.epochs),
             optimizer,
             lr_at=lambda step, steps: self.lr * (1 - step / steps),
         )
 
     def cost(self, sizes: Sizes) -> float:
         """See :class:`Method`."""
-        shown = sum(rows_of(sizes.retain, self.batch_size, f) for f in fractions(self.epochs))
+        shown = rows_of(sizes.retain, self.batch_size, self.epochs)
         measured = min(sizes.retain, STATISTICS_ROWS) if sizes.batch_norm and self._restarts else 0
         return (3 + (self.fidelity > 0)) * shown + measured
 
