@@ -57,6 +57,15 @@ def mixed(rows: int = 200, seed: int = 0) -> pd.DataFrame:
     )
 
 
+def task(rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(X, y, z): two classes that lean on a number which tells the group, "a" or "b"."""
+    generator = np.random.default_rng(seed)
+    z = generator.random(rows) < 0.4
+    X = generator.normal(size=(rows, 3)) + np.outer(z, [1.0, 0.0, 0.0])
+    y = (X[:, 0] + X[:, 1] + generator.normal(size=rows) > 0.5).astype(int)
+    return X, y, np.where(z, "b", "a")
+
+
 @dataclass(frozen=True, eq=False)
 class Anyone:
     """Releases any fitted row with equal probability: independent of everything, exactly."""

@@ -1,13 +1,8 @@
-"""A frontier: the same folds for all, failures as rows, runs that are never made twice."""
+"""A frontier: the same folds for all, every figure what it says, areas, forms of input."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +12,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from infounlearn.data.folds import stratified_folds
 from infounlearn.errors import InputError
-from infounlearn.feature import Dial, Frontier, frontier
+from infounlearn.feature import Dial, frontier
 from infounlearn.feature.frontier_measures import information_of_rates
-from infounlearn.feature.frontiers import ranking
+from tests.feature.tables import task
 
 
 class Coin(ClassifierMixin, BaseEstimator):
@@ -52,29 +47,8 @@ class ByGroup(ClassifierMixin, BaseEstimator):
         return self.classes_[(np.asarray(sensitive) == "b").astype(int)]
 
 
-class Breaks(LogisticRegression):
-    """Fails where its dial says so."""
-
-    def __init__(self, when: str = "never") -> None:
-        super().__init__()
-        self.when = when
-
-    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: Any = None) -> Breaks:
-        if self.when == "always":
-            raise RuntimeError("this is why")
-        return super().fit(X, y, sample_weight)
-
-
-def table(rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    z = generator.random(rows) < 0.4
-    X = generator.normal(size=(rows, 3)) + np.outer(z, [1.0, 0.0, 0.0])
-    y = (X[:, 0] + X[:, 1] + generator.normal(size=rows) > 0.5).astype(int)
-    return X, y, np.where(z, "b", "a")
-
-
 def test_every_figure_is_what_it_says_on_the_rows_of_its_own_fold() -> None:
-    X, y, z = table()
+    X, y, z = task()
     found = frontier({"coin": Dial(Coin(), "mix", (0.0, 0.5, 1.0))}, X, y, z, random_state=3)
     folds = stratified_folds(y, (z == "b").astype(int), 5, 3)
     assert len(found.cells) == 15
@@ -94,7 +68,7 @@ def test_every_figure_is_what_it_says_on_the_rows_of_its_own_fold() -> None:
 
 
 def test_the_attribute_reaches_those_that_take_it_and_only_those() -> None:
-    X, y, z = table()
+    X, y, z = task()
     found = frontier([LogisticRegression(), ByGroup()], X, y, z, folds=2)
     assert found.methods == ("LogisticRegression", "ByGroup")
     assert not found.failures
@@ -110,35 +84,15 @@ def test_metadata_routing_is_understood() -> None:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    X, y, z = table(100)
+    X, y, z = task(100)
     with sklearn.config_context(enable_metadata_routing=True):
         asked = ByGroup().set_fit_request(sensitive=True).set_predict_request(sensitive=True)
         found = frontier({"pipe": make_pipeline(StandardScaler(), asked)}, X, y, z, folds=2)
     assert [cell.error for cell in found.cells] == [None, None]
 
 
-def test_a_failed_run_is_a_row_with_its_reason() -> None:
-    X, y, z = table(100)
-    methods = {"plain": LogisticRegression(), "breaks": (Breaks(), "when", ("never", "always"))}
-    found = frontier(methods, X, y, z, folds=3)
-    assert len(found.failures) == 3
-    assert all("RuntimeError" in str(cell.error) for cell in found.failures)
-    assert "test_frontier.py" in str(found.failures[0].error)
-    text = found.table()
-    assert "3: RuntimeError" in text[-1][-1]
-    assert "this is why" in text[-1][-1]
-    # Its other settings still count ...
-    areas = {area.method: area for area in found.hypervolumes()}
-    assert areas["breaks"].mean == pytest.approx(areas["plain"].mean)
-    # ... and a method that never finished has no area, instead of a wrong one.
-    broken = frontier({"plain": LogisticRegression(), "b": Breaks("always")}, X, y, z, folds=3)
-    last = broken.hypervolumes()[-1]
-    assert (last.method, last.mean, last.folds, last.difference) == ("b", None, (), None)
-    assert ranking(broken.hypervolumes())[-1][1] == "failed"
-
-
 def test_areas_reward_what_is_better_at_every_gap() -> None:
-    X, y, z = table(2000)
+    X, y, z = task(2000)
     half = Dial(Coin(), "mix", (0.0, 0.25, 0.5, 0.75, 1.0))
     found = frontier({"sign": Coin(), "coin": half, "model": LogisticRegression()}, X, y, z)
     areas = {area.method: area for area in found.hypervolumes(against="coin")}
@@ -154,101 +108,8 @@ def test_areas_reward_what_is_better_at_every_gap() -> None:
     assert [area.mean for area in tiny if area.method == "sign"] == pytest.approx([constant])
 
 
-def test_json_loses_nothing() -> None:
-    X, y, z = table(100)
-    methods = {"plain": LogisticRegression(), "breaks": Breaks("always")}
-    found = frontier({**methods, "c": (LogisticRegression(), "C", (np.float64(0.1), 10))}, X, y, z)
-    text = found.to_json()
-    back = Frontier.from_json(text)
-    assert back == found
-    assert back.to_json() == text
-    json.loads(text, parse_constant=lambda name: pytest.fail(name))
-    with pytest.raises(InputError, match="no frontier"):
-        Frontier.from_json('{"format": "something else"}')
-
-
-def test_finished_runs_are_found_again_and_failed_ones_tried_again(tmp_path: Path) -> None:
-    X, y, z = table(150)
-    told: list[tuple[int, int, str]] = []
-    methods = {"a": LogisticRegression(), "b": (Breaks(), "when", ("never", "always"))}
-
-    def run(named: Any = None, **options: Any) -> Frontier:
-        told.clear()
-        return frontier(
-            named or methods, X, y, z, folds=3, folder=tmp_path,
-            progress=lambda *row: told.append(row), **options,
-        )  # fmt: skip
-
-    first = run()
-    assert len(told) == 9
-    assert len(list(tmp_path.glob("*.json"))) == 6
-    again = run()
-    # One line for what was found, three for what failed before.
-    assert [row[0] for row in told] == [6, 7, 8, 9]
-    assert [c.figures for c in again.cells] == [c.figures for c in first.cells]
-    # Another setting, another seed, other data: nothing stale is taken.
-    run({"a": LogisticRegression(C=2.0)})
-    assert len(told) == 3
-    run({"a": LogisticRegression()}, random_state=1)
-    assert len(told) == 3
-    X[0, 0] += 1.0
-    run({"a": LogisticRegression()})
-    assert len(told) == 3
-    # A new name is no new run.
-    renamed = run({"other": LogisticRegression()})
-    assert [c.method for c in renamed.cells] == ["other"] * 3
-    assert len(told) == 1
-
-
-KILLED = """
-import os, sys
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-from infounlearn.feature import frontier
-
-def stop(done, total, text):
-    print(done, flush=True)
-    if sys.argv[2] == "kill" and done == 4:
-        os._exit(9)
-
-X = np.random.default_rng(0).normal(size=(90, 2))
-y, z = (X[:, 0] > 0).astype(int), np.where(X[:, 1] > 0, "f", "m")
-dial = (LogisticRegression(), "C", (0.1, 1.0))
-found = frontier({"c": dial}, X, y, z, folds=3, folder=sys.argv[1], progress=stop)
-print(found.table()[1][2])
-"""
-
-
-def test_a_killed_job_resumes_in_another_process(tmp_path: Path) -> None:
-    def run(how: str, hash_seed: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", KILLED, str(tmp_path), how],
-            capture_output=True,
-            text=True,
-            timeout=240,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        )
-
-    killed = run("kill", "1")
-    assert (killed.returncode, killed.stdout.split()) == (9, ["1", "2", "3", "4"])
-    assert len(list(tmp_path.iterdir())) == 4
-    resumed = run("finish", "2")
-    assert resumed.stdout.split()[:3] == ["4", "5", "6"], resumed.stderr
-
-
-def test_processes_and_order_change_nothing() -> None:
-    X, y, z = table(120)
-    methods = {"a": LogisticRegression(), "b": (LogisticRegression(), "C", (0.01, 100.0))}
-    one = frontier(methods, X, y, z, folds=2)
-    two = frontier(methods, X, y, z, folds=2, jobs=2)
-    swapped = frontier(dict(reversed(methods.items())), X, y, z, folds=2)
-    figures = {(c.method, c.value, c.fold): c.figures for c in one.cells}
-    assert figures == {(c.method, c.value, c.fold): c.figures for c in two.cells}
-    assert figures == {(c.method, c.value, c.fold): c.figures for c in swapped.cells}
-
-
 def test_regression_is_measured_by_error_and_law() -> None:
-    X, _, z = table(500)
+    X, _, z = task(500)
     target = X[:, 0] + 0.5 * X[:, 1]
     found = frontier([LinearRegression()], X, target, z, repeats=2)
     assert len(found.cells) == 10
@@ -267,7 +128,7 @@ def test_regression_is_measured_by_error_and_law() -> None:
 
 def test_frames_and_several_attributes() -> None:
     pandas = pytest.importorskip("pandas")
-    X, y, z = table(300)
+    X, y, z = task(300)
     frame = pandas.DataFrame(X, columns=["u", "v", "w"])
     other = pandas.DataFrame({"sex": z, "old": X[:, 2] > 0})
     found = frontier([LogisticRegression()], frame, pandas.Series(y), other, folds=2)
@@ -285,7 +146,7 @@ def test_information_of_rates_is_that_of_the_table() -> None:
 
 
 def test_a_plot_holds_every_method() -> None:
-    X, y, z = table(100)
+    X, y, z = task(100)
     dial = (LogisticRegression(), "C", (0.01, 1.0))
     axes = frontier({"a": LogisticRegression(), "b": dial}, X, y, z, folds=2).plot("auroc", "ks")
     assert axes.get_legend_handles_labels()[1] == ["a", "b"]
@@ -313,14 +174,14 @@ def test_a_plot_holds_every_method() -> None:
     ],
 )
 def test_bad_input_is_named(change: dict[str, Any], said: str) -> None:
-    X, y, z = table(60)
+    X, y, z = task(60)
     given = {"methods": [LogisticRegression()], "X": X, "y": y, "sensitive": z, **change}
     with pytest.raises(InputError, match=said):
         frontier(given.pop("methods"), **given)
 
 
 def test_unknown_measures_and_comparisons_are_named() -> None:
-    X, y, z = table(60)
+    X, y, z = task(60)
     found = frontier([LogisticRegression()], X, y, z, folds=2)
     with pytest.raises(InputError, match="utility 'mse' was not measured"):
         found.table("mse")
