@@ -38,6 +38,15 @@ _HOME = {
     "read_ids": "splits",
     "split_records": "splits",
     "stratified_parts": "splits",
+    "Attributes": "attributes",
+    "Images": "images",
+    "LabelledImages": "image_labels",
+    "StyledDigits": "toy_images",
+    "load_celeba": "celeba",
+    "read_attributes": "attributes",
+    "read_images": "images",
+    "read_labelled_images": "image_labels",
+    "styled_digits": "toy_images",
     "Source": "sources",
     "data_folder": "sources",
     "fetch": "sources",
@@ -54,6 +63,8 @@ __all__ = [*sorted(_HOME)]
 
 if TYPE_CHECKING:
     from infounlearn.data.adult import load_adult
+    from infounlearn.data.attributes import Attributes, read_attributes
+    from infounlearn.data.celeba import load_celeba
     from infounlearn.data.cifar10 import load_cifar10_subset, split_cifar10_subset
     from infounlearn.data.communities import load_communities
     from infounlearn.data.compas import load_compas
@@ -61,6 +72,8 @@ if TYPE_CHECKING:
     from infounlearn.data.digits import load_digits, split_digits
     from infounlearn.data.folds import stratified_folds
     from infounlearn.data.german import load_german
+    from infounlearn.data.image_labels import LabelledImages, read_labelled_images
+    from infounlearn.data.images import Images, read_images
     from infounlearn.data.law_school import load_law_school
     from infounlearn.data.mnist import load_mnist, split_mnist
     from infounlearn.data.records import Records, concatenate
@@ -86,6 +99,7 @@ if TYPE_CHECKING:
         gaussian_information,
         gaussian_toy,
     )
+    from infounlearn.data.toy_images import StyledDigits, styled_digits
 
 
 def __getattr__(name: str) -> object:
