@@ -128,7 +128,7 @@ def test_unusual_images_are_read_as_shown_and_counted(tmp_path: Path) -> None:
     deep = np.array([[0, 257 * 7, 65_535]], np.uint16)
     clear = Image.new("RGBA", (3, 1), (10, 20, 30, 255))
     clear.putpixel((0, 0), (10, 20, 30, 0))
-    palette = Image.fromarray(np.array([[0, 1, 1]], np.uint8), "L").convert("P")
+    palette = Image.fromarray(np.array([[0, 1, 1]], np.uint8)).convert("P")
     palette.putpalette([255, 0, 0, 0, 0, 255])
     palette.info["transparency"] = 1
     files = {

@@ -97,9 +97,9 @@ def test_a_tolerant_process_and_its_settings_change_nothing(
 ) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # people do, to be rid of a warning
-    files = {name: BROKEN[name][0] for name in ("cut.jpg", "half.png", "bomb.png")}
-    with pytest.raises(InputError, match=r"(3|2) of 3 images cannot be read"):
-        read_images(folder(tmp_path, files), size=8)
+    for name in ("cut.jpg", "half.png", "bomb.png"):
+        with pytest.raises(InputError, match="1 of 1 images cannot be read"):
+            read_images(folder(tmp_path / name, {name: BROKEN[name][0]}), size=8)
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
     assert Image.MAX_IMAGE_PIXELS is None
 
