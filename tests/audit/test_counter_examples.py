@@ -12,10 +12,9 @@ from infounlearn.audit.permute import end_scores
 from infounlearn.audit.reach import predicted
 from infounlearn.errors import InputError
 from infounlearn.interface import OutputSet
-from tests.audit.worlds import model, retrained
+from tests.audit.worlds import FAST, model, retrained
 
 LEAKAGE, BEHAVIOUR, MARGINAL, UTILITY = QUESTIONS
-FAST = {"permutations": 199}
 
 
 def replaced(one, **logits):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from infounlearn.interface import Outputs, OutputSet
+from infounlearn.audit import audit
+from infounlearn.interface import Audit, Outputs, OutputSet
 
 SIZES = {"forget": 300, "retain": 1500, "holdout": 400, "test": 600}
+FAST = {"permutations": 199}
 
 
 def labels(sizes=SIZES, classes=5, seed=0, forget_classes=None):
@@ -48,3 +50,13 @@ def model(
 def retrained(count, **options):
     """``count`` independent retrained models."""
     return [model(f"retrained {k}", model_seed=100 + k, **options) for k in range(count)]
+
+
+def run(kind, seed=0, references=3, **options) -> Audit:
+    """Audit of a model of known truth beside a memorising original."""
+    return audit(
+        model("unlearned", kind, records=seed, model_seed=1, **options),
+        original=model("original", "memorising", records=seed, model_seed=2, **options),
+        reference=retrained(references, records=seed, **options),
+        **FAST,
+    )
