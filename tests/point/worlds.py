@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -36,6 +37,15 @@ OBJECTIVES: Mapping[str, Any] = {
     "loss": MembershipInformation(gamma=2.0, level="loss"),
     "transport": ScoreTransport(gamma=1.0),
 }
+
+EVERY = pytest.mark.parametrize("name", ["none", *OBJECTIVES])
+"""For a test of every objective, and of none."""
+
+
+def objective(name: str) -> Any:
+    """The objective of that name; None for "none"."""
+    return OBJECTIVES.get(name)
+
 
 Pair = tuple[Tensor, Tensor]
 
