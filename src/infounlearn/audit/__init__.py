@@ -10,10 +10,19 @@ from infounlearn.audit.collect import collect_outputs as collect_outputs
 from infounlearn.audit.feature import audit_feature as audit_feature
 from infounlearn.audit.files import load_outputs as load_outputs
 from infounlearn.audit.files import save_outputs as save_outputs
+from infounlearn.audit.images import audit_images as audit_images
 from infounlearn.audit.verb import audit as audit
 from infounlearn.audit.verdicts import QUESTIONS as QUESTIONS
 
-__all__ = ["QUESTIONS", "audit", "audit_feature", "collect_outputs", "load_outputs", "save_outputs"]
+__all__ = [
+    "QUESTIONS",
+    "audit",
+    "audit_feature",
+    "audit_images",
+    "collect_outputs",
+    "load_outputs",
+    "save_outputs",
+]
 
 
 class _Room(ModuleType):
