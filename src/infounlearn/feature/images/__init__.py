@@ -9,6 +9,7 @@ from importlib import import_module
 
 _ROOM = {
     "latent_gaussian": ("LatentGaussian", "fit_latent_gaussian"),
+    "neural_barycenter": ("NeuralBarycenter",),
 }
 _HOME = {
     name: f"infounlearn.feature.images.{module}"
@@ -16,7 +17,7 @@ _HOME = {
     for name in names
 }
 
-__all__ = ["LatentGaussian", "fit_latent_gaussian"]
+__all__ = ["LatentGaussian", "NeuralBarycenter", "fit_latent_gaussian"]
 
 
 def __getattr__(name: str) -> object:

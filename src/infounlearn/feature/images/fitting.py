@@ -1,0 +1,249 @@
+"""From images and groups to trained maps: the closed form, the networks, the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infounlearn.errors import InputError
+from infounlearn.feature.images.batches import Rows
+from infounlearn.feature.images.latent_gaussian import (
+    ROWS_PER_DIRECTION,
+    LatentGaussian,
+    fit_latent_gaussian,
+)
+from infounlearn.feature.images.networks import (
+    GroupMap,
+    GroupPotential,
+    MapMLP,
+    MapNet,
+    NoChange,
+    Potential,
+    PotentialMLP,
+    laid_out,
+)
+from infounlearn.feature.images.pictures import WHERE, Pictures
+from infounlearn.feature.images.probe import probe_groups
+from infounlearn.feature.images.release import figures_of
+from infounlearn.feature.images.seeds import own_randomness, stream_seed
+from infounlearn.feature.images.starts import start_of
+from infounlearn.feature.images.training import Plan, Players, Training
+from infounlearn.feature.sensitive import SensitiveGroups
+from infounlearn.files import writable_folder
+
+CLOSED = ("latent-gaussian", "pixel-gaussian", "mean-shift")
+"""Methods without training."""
+MOST_DIMS, ROWS_EACH = 768, 5
+"""Of dims="auto": most directions, and rows of the smallest group for each of them."""
+LEAST_HELD_OUT = 8
+"""Rows of each group below which a probe of held-out images would tell nothing."""
+WIDTHS = {"small": (24, 32), "tiny": (16, 24)}
+"""Channels of the map and of the potential."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What is needed to release images, and what is known of the fit."""
+
+    maps: nn.Module
+    groups: SensitiveGroups
+    rows: Rows
+    shape: tuple[int, ...]
+    pairwise: bool
+    bound: float
+    history: list[dict[str, float]]
+    facts: dict[str, Any]
+
+
+def fit_maps(one: Any, pictures: Pictures, groups: SensitiveGroups) -> Fitted:
+    """Maps of the groups of checked ``pictures`` by the settings of the estimator ``one``.
+
+    Raises:
+        InputError: images without variance, or too few for the closed form.
+        DivergenceError: training left the finite numbers.
+    """
+    codes = torch.from_numpy(groups.codes)
+    closed = one.method in CLOSED
+    kept = held_out(codes, len(groups), 0.0 if closed else one.validation, one.random_state)
+    learned = ~kept
+    whole = pictures.floats(learned)
+    scale, shift = float(whole.std()), float(whole.mean())
+    if not scale > 0:
+        raise InputError(f"{WHERE}: all pixels of X are {shift:.4g}: pass images that differ")
+    weights = torch.from_numpy(groups.weights)
+    rows = Rows(pictures.pixels[learned], codes[learned], weights, shift, scale)
+    known = _closed_form(one, (whole - shift) / scale, codes[learned], pictures.shape)
+    del whole
+    pairwise = one.method == "pairwise"
+    device = torch.device(one.device)
+    plan = _plan(one)
+    players = _players(one, pictures.shape, len(groups), known, pairwise)
+    players.maps.to(device), players.potential.to(device), players.shadow.to(device)
+    history: list[dict[str, float]] = []
+    facts: dict[str, Any] = {
+        "bound": known.value * scale**2,
+        "dims": known.barycenter.rank,
+        "explained": known.explained,
+        "held_out": int(kept.sum()),
+        "trained_on": int(learned.sum()),
+    }
+    if not closed and plan.steps > 0:
+        run = _run(one, players, rows, plan, pictures.pixels[kept], codes[kept], pairwise)
+        history = run.history
+        parameters = [
+            sum(value.numel() for value in net.parameters())
+            for net in (players.maps, players.potential)
+        ]
+        facts |= {
+            "steps": run.step,
+            "best_step": run.best_step if run.evaluate is not None else run.step,
+            "stopped": run.stopped,
+            "map_parameters": parameters[0],
+            "potential_parameters": parameters[1],
+        }
+    light = Rows(rows.pixels[:0], rows.codes[:0], weights, shift, scale)
+    bound, plain = facts["bound"], groups.without_rows()
+    shadow = players.shadow
+    return Fitted(shadow, plain, light, pictures.shape, pairwise, bound, history, facts)
+
+
+def held_out(codes: Tensor, groups: int, share: float, seed: int) -> Tensor:
+    """(n,) which images training does not see: the same share of every group, or none of any."""
+    kept = torch.zeros(len(codes), dtype=torch.bool)
+    generator = torch.Generator().manual_seed(stream_seed(seed, "held out"))
+    for z in range(groups):
+        own = torch.nonzero(codes == z)[:, 0]
+        count = int(len(own) * share)
+        if count < LEAST_HELD_OUT:
+            return torch.zeros_like(kept)
+        kept[own[torch.randperm(len(own), generator=generator)[:count]]] = True
+    return kept
+
+
+def build_maps(
+    shape: tuple[int, ...], groups: int, network: str, change: nn.Module | None, scale: float
+) -> GroupMap:
+    """T of a network, "closed" for none, that adds to ``change``."""
+    net: nn.Module
+    if network == "closed":
+        net = NoChange()
+    else:
+        net = (
+            MapNet(shape, groups, WIDTHS[network][0]) if len(shape) == 3 else MapMLP(shape, groups)
+        )
+    maps = GroupMap(net, change, scale)
+    return laid_out(maps, shape)
+
+
+def _players(
+    one: Any, shape: tuple[int, ...], groups: int, known: LatentGaussian, pairwise: bool
+) -> Players:
+    """Networks in the units of the closed form: a step of Adam is a share of what is to be done."""
+    closed = one.method in CLOSED
+    change, dual = start_of(known, pairwise)
+    far = known.value if known.value > 0 else 1.0
+    begins = closed or one.start == "latent-gaussian"
+    network = "closed" if closed else one.network
+    with own_randomness(torch.device("cpu"), stream_seed(one.random_state, "weights")):
+        maps = build_maps(shape, groups, network, change if begins else None, far**0.5)
+        images = len(shape) == 3 and not closed
+        net = (
+            Potential(shape, groups, WIDTHS[one.network][1])
+            if images
+            else PotentialMLP(shape[:1], groups)
+        )
+        potential = GroupPotential(net, dual if begins else None, far)
+    return Players(maps, laid_out(potential, shape if images else shape[:1]))
+
+
+def _closed_form(one: Any, rows: Tensor, codes: Tensor, shape: tuple[int, ...]) -> LatentGaussian:
+    """The closed form, which is the start, the scale and the bound of everything else."""
+    flat, groups = rows.flatten(1).numpy(), codes.numpy()
+    smallest = int(torch.bincount(codes).min())
+    most = flat.shape[1] - len(torch.unique(codes)) + 1
+    dims: int | None = (
+        min(MOST_DIMS, smallest // ROWS_EACH, most) if one.dims == "auto" else one.dims
+    )
+    if one.method == "pixel-gaussian":
+        dims = None
+    if one.method == "mean-shift":
+        dims = 0
+    if dims is not None and dims * ROWS_PER_DIRECTION > smallest:
+        raise InputError(
+            f"{WHERE}: dims is {dims} and the smallest group has {smallest} images to learn from: "
+            f"pass dims of at most {smallest // ROWS_PER_DIRECTION}, or 'auto'"
+        )
+    return fit_latent_gaussian(flat, groups, dims=dims, seed=one.random_state)
+
+
+def _plan(one: Any) -> Plan:
+    names = set(Plan.__dataclass_fields__) & set(one.get_params(deep=False))
+    settings = {name: getattr(one, name) for name in sorted(names)}
+    objective = "pairwise" if one.method == "pairwise" else "barycenter"
+    return Plan(**settings, objective=objective, seed=one.random_state)
+
+
+def _run(
+    one: Any,
+    players: Players,
+    rows: Rows,
+    plan: Plan,
+    pixels: Tensor,
+    codes: Tensor,
+    pairwise: bool,
+) -> Training:
+    accelerator = None
+    if one.accelerate:
+        from accelerate import Accelerator  # several devices only
+
+        accelerator = Accelerator(cpu=one.device == "cpu")
+    evaluate = None
+    if len(pixels):
+        groups = len(rows.weights)
+        probe = partial(probe_groups, codes=codes, groups=groups, seed=one.random_state)
+        evaluate = figures_of(pixels, codes, rows, pairwise, probe)
+    folder = None
+    if one.checkpoint is not None:
+        folder = writable_folder(one.checkpoint, WHERE, "checkpoint")
+    run = Training(
+        players,
+        rows,
+        plan,
+        evaluate=evaluate,
+        folder=folder,
+        fingerprint=_fingerprint(one, rows, plan),
+        accelerator=accelerator,
+        tell=_teller(one.progress),
+    )
+    run.run()
+    return run
+
+
+def _fingerprint(one: Any, rows: Rows, plan: Plan) -> str:
+    """SHA-256 of what a run depends on."""
+    plain = [asdict(plan), one.network, one.start, str(one.dims), rows.shift, rows.scale]
+    digest = hashlib.sha256(json.dumps(plain).encode())
+    digest.update(rows.pixels.contiguous().numpy().tobytes())
+    digest.update(rows.codes.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _teller(progress: Any) -> Callable[[dict[str, float]], None] | None:
+    if callable(progress):
+        return progress
+    if not progress:
+        return None
+
+    def tell(row: dict[str, float]) -> None:
+        told = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+        print(told, file=sys.stderr, flush=True)
+
+    return tell
