@@ -72,6 +72,16 @@ def test_the_value_grows_with_the_directions_and_stays_a_lower_bound():
     assert values[0] < values[-1]
 
 
+def test_directions_that_hardly_vary_are_left_out_where_a_share_is_enough():
+    rows, codes = rows_of(2)
+    rows = rows * 0.1 ** np.arange(WIDTH)
+    few = fit_latent_gaussian(rows, codes, dims=9, share=0.999)
+    assert few.basis.shape[1] < 6
+    assert few.explained > 0.999
+    fewer = fit_latent_gaussian(rows, codes, dims=few.basis.shape[1] - 2)
+    assert fewer.basis.shape[1] == few.basis.shape[1] - 1
+
+
 @pytest.mark.parametrize("amount", [0.0, 0.3, 1.0])
 def test_the_dial_costs_its_square_and_zero_changes_no_bit(amount):
     rows, codes = rows_of(2)

@@ -63,7 +63,10 @@ def test_perceptrons_find_the_optimal_maps_of_gaussians_from_the_identity(object
     assert cost == pytest.approx(truth, rel=0.1)
 
 
-def test_the_penalty_leaves_the_share_of_the_way_that_it_says():
+@pytest.mark.parametrize(("proximal", "share"), [(False, 0.5 / 1.5), (True, 0.0)])
+def test_a_plain_penalty_leaves_a_known_share_of_the_way_and_a_proximal_one_nothing(
+    proximal, share
+):
     rows, codes, _ = known_gaussians(4000, 0.5)
     rows = torch.where(codes[:, None] == 1, (rows - 2) / 1.5 + 2, rows)  # means differ alone
     own = [rows[codes == z].mean() for z in (0, 1)]
@@ -71,11 +74,11 @@ def test_the_penalty_leaves_the_share_of_the_way_that_it_says():
         nets = MapMLP((1,), 2, 32), PotentialMLP((1,), 2, 32)
     players = Players(GroupMap(nets[0]), GroupPotential(nets[1]))
     held = Rows(rows, codes, torch.tensor([0.5, 0.5], dtype=torch.float64))
-    Training(players, held, Plan(steps=400, penalty=0.5, **FAST)).run()
+    Training(players, held, Plan(steps=400, penalty=0.5, proximal=proximal, **FAST)).run()
     with torch.no_grad():
         moved = players.shadow(rows.float(), codes)
     left = float(moved[codes == 1].mean() - moved[codes == 0].mean())
-    assert left / float(own[1] - own[0]) == pytest.approx(0.5 / 1.5, abs=0.05)
+    assert left / float(own[1] - own[0]) == pytest.approx(share, abs=0.05)
 
 
 def images_run(steps=6, folder=None, **more):

@@ -43,6 +43,8 @@ CLOSED = ("latent-gaussian", "pixel-gaussian", "mean-shift")
 """Methods without training."""
 MOST_DIMS, ROWS_EACH = 768, 5
 """Of dims="auto": most directions, and rows of the smallest group for each of them."""
+SHARE = 0.9995
+"""Of dims="auto": variance within groups that is enough."""
 LEAST_HELD_OUT = 8
 """Rows of each group below which a probe of held-out images would tell nothing."""
 WIDTHS = {"small": (24, 32), "tiny": (16, 24)}
@@ -181,7 +183,8 @@ def _closed_form(one: Any, rows: Tensor, codes: Tensor, shape: tuple[int, ...]) 
             f"{WHERE}: dims is {dims} and the smallest group has {smallest} images to learn from: "
             f"pass dims of at most {smallest // ROWS_PER_DIRECTION}, or 'auto'"
         )
-    return fit_latent_gaussian(flat, groups, dims=dims, seed=one.random_state)
+    share = SHARE if one.dims == "auto" else 1.0
+    return fit_latent_gaussian(flat, groups, dims=dims, share=share, seed=one.random_state)
 
 
 def _plan(one: Any) -> Plan:

@@ -97,7 +97,12 @@ class LatentGaussian:
 
 
 def fit_latent_gaussian(
-    X: ArrayLike, codes: ArrayLike, *, dims: int | None = 128, seed: int = 0
+    X: ArrayLike,
+    codes: ArrayLike,
+    *,
+    dims: int | None = 128,
+    share: float = 1.0,
+    seed: int = 0,
 ) -> LatentGaussian:
     """Moments and barycenter of the groups in ``dims`` principal components.
 
@@ -106,6 +111,8 @@ def fit_latent_gaussian(
         codes: (n,) integer group of each row, 0 ≤ code < m; their shares are the weights.
         dims: principal components beside the directions of the means; 0 for the mean shift, None
             for every pixel value (d² numbers per group: small images only).
+        share: components beyond those that explain this share of the variance within groups are
+            left out: what hardly varies has no covariance worth moving by.
         seed: of the start of the subspace iteration, used for more than 1,024 pixel values.
 
     Raises:
@@ -120,11 +127,11 @@ def fit_latent_gaussian(
     num_groups = int(groups.max(initial=0)) + 1 if whole else 1
     rows, groups = checked_rows(where, rows, groups, (num_groups, width))
     counts = np.bincount(groups, minlength=num_groups)
-    _check(where, counts, width, dims)
+    _check(where, counts, width, dims, share)
     moments = np.stack([rows[groups == z].mean(0, dtype=np.float64) for z in range(num_groups)])
     centre = counts / counts.sum() @ moments
     own = rows - moments[groups]
-    basis = None if dims is None else _directions(moments - centre, own, dims, seed)
+    basis = None if dims is None else _directions(moments - centre, own, dims, share, seed)
     inside = rows - centre if basis is None else (rows - centre) @ basis
     latent = GroupMoments.empty(num_groups, inside.shape[1]).add(inside, groups)
     if dims == 0:
@@ -135,7 +142,9 @@ def fit_latent_gaussian(
     return LatentGaussian(centre, basis, gaussian_barycenter(latent), explained)
 
 
-def _directions(shifts: np.ndarray, own: np.ndarray, dims: int, seed: int) -> np.ndarray:
+def _directions(
+    shifts: np.ndarray, own: np.ndarray, dims: int, share: float, seed: int
+) -> np.ndarray:
     """(d, r) orthonormal: the span of the ``shifts`` of the means, then components of ``own``."""
     _, sizes, right = np.linalg.svd(shifts, full_matrices=False)
     means = right[sizes > 1e-9 * max(float(sizes.max(initial=0.0)), 1e-300)].T
@@ -153,16 +162,23 @@ def _directions(shifts: np.ndarray, own: np.ndarray, dims: int, seed: int) -> np
             components = np.linalg.qr(own.T @ (own @ components))[0]
         inside = own @ components
         components = (components @ np.linalg.eigh(inside.T @ inside)[1][:, ::-1])[:, :dims]
+    if share < 1.0:
+        parts = ((own @ components) ** 2).sum(0, dtype=np.float64)
+        reached = np.cumsum(parts) < share * float(np.einsum("nd,nd->", own, own))
+        components = components[:, : int(reached.sum()) + 1]
     return np.linalg.qr(np.hstack([means, components]))[0]
 
 
-def _check(where: str, counts: np.ndarray, width: int, dims: int | None) -> None:
+def _check(where: str, counts: np.ndarray, width: int, dims: int | None, share: float) -> None:
     """Collect what is wrong with the groups and the number of directions."""
     problems = Problems(where)
     problems.require(len(counts) > 1, "there is one group", fix="pass rows of two or more groups")
     empty = np.flatnonzero(counts == 0).tolist()
     problems.require(not empty, f"groups {empty} have no rows", fix="pass codes without gaps")
     most = width - len(counts) + 1
+    problems.require(
+        is_number(share) and 0 < share <= 1, f"share is {share!r}", fix="pass a number in (0, 1]"
+    )
     fine = dims is None or (is_number(dims, whole=True) and 0 <= dims <= most)
     problems.require(
         fine, f"dims is {dims!r}", fix=f"pass a whole number from 0 to {most}, or None"

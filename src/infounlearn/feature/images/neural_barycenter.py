@@ -52,9 +52,8 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         map_steps: steps of the maps per step of the potential.
         batch_size: rows per step, the same number of every group.
         lr, potential_lr: of Adam, along half a cosine.
-        penalty: λ of the gradient penalty on the learned part of the potential, which leaves about
-            λ/(1 + λ) of the way that the start does not go: less bias where small, steadier where
-            large.
+        penalty: λ of the proximal penalty on the slope of the potential, which is no bias: slower
+            where large, less steady where small.
         ema: share of the running mean of the maps that stays at each step.
         flip: mirror training images at random (not where left and right have a meaning).
         validation: share of the images of each group kept from training, on which cost and a fresh

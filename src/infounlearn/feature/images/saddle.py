@@ -9,9 +9,14 @@
 
     max_f min_T  Σ_z E_z[ c(x, T_z(x)) - f_{1-z}(T_z(x)) ] + E_{1-z} f_{1-z}(y)
 
-Its optimum is half the least mean squared change, per pixel value. The size of d ∇f is that of the
-way still to go, so λ times half its mean square is a penalty in the units of the cost: it leaves
-1/(1 + λ) of the way between two means, and makes the game strongly concave in f.
+Its optimum is half the least mean squared change, per pixel value. At the optimum d ∇f_z(T_z(x)) is
+the way T_z(x) - x (the first-order condition of the maps), so
+
+    λ/2 Σ_z w_z E_z mean |d ∇f_z(T_z(x)) - (T_z(x) - x)|²
+
+takes nothing away there: it is a proximal step, which lets f change as fast as the maps follow and
+makes the game strongly concave in f. Without the way it would leave λ/(1 + λ) of the distance of
+two means.
 """
 
 from __future__ import annotations
@@ -67,14 +72,18 @@ def pairwise_targets(values: Tensor, codes: Tensor) -> Tensor:
     return values.gather(1, codes[:, None])[:, 0]
 
 
-def gradient_penalty(own: Tensor, moved: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
-    """Σ_z w_z E_z mean (d ∇f_z)² / 2, in the units of the cost.
+def gradient_penalty(
+    own: Tensor, moved: Tensor, codes: Tensor, weights: Tensor, way: Tensor | None = None
+) -> Tensor:
+    """Σ_z w_z E_z mean (d ∇f_z - way)² / 2, in the units of the cost.
 
     Args:
         own: (n,) values that were computed from ``moved``, which requires a gradient.
         moved: (n, ...) places.
         codes, weights: as :func:`group_mean`.
+        way: (n, ...) T_z(x) - x, which d ∇f_z is at the optimum; None: 0.
     """
     (slope,) = torch.autograd.grad(own.sum(), moved, create_graph=True)
     size = moved[0].numel()
-    return group_mean((slope**2).flatten(1).sum(1) * (size / 2), codes, weights)
+    gap = size * slope if way is None else size * slope - way
+    return group_mean((gap**2).flatten(1).mean(1) / 2, codes, weights)

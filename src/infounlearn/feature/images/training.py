@@ -40,6 +40,7 @@ class Plan:
     lr: float = 5e-4
     potential_lr: float = 5e-4
     penalty: float = 0.01
+    proximal: bool = True
     penalty_every: int = 4
     ema: float = 0.999
     flip: bool = False
@@ -151,17 +152,19 @@ class Training:
             moved = self.maps(x, codes).float()
         due = plan.penalty > 0 and self.step % plan.penalty_every == 0
         moved.requires_grad_(due)
-        # What f began as has nothing to learn; the penalty is for what was added to it alone, so
-        # that it takes nothing back of the way that the closed form goes.
+        # What f began as has nothing to learn; a plain penalty is for what was added to it alone,
+        # so that it takes nothing back of the way that the closed form goes.
+        learned = not (due and plan.proximal)
         with self._cast():
-            own = self._own(self.potential(moved, True), codes)
+            own = self._own(self.potential(moved, learned), codes)
         value = self._mean(own, codes)
         if plan.objective == "pairwise":
             with self._cast():
                 targets = saddle.pairwise_targets(self.potential(x, True).float(), codes)
             value = value - self._mean(targets, codes)
         if due:
-            slope = saddle.gradient_penalty(own, moved, codes, self.weights)
+            way = (moved - x).detach() if plan.proximal else None
+            slope = saddle.gradient_penalty(own, moved, codes, self.weights, way)
             value = value + plan.penalty * plan.penalty_every * slope
         self._descend(value, self.optimizers[1])
         unit = self.rows.scale**2
