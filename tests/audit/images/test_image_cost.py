@@ -27,11 +27,11 @@ def test_of_two_gaussians_it_is_the_barycenter_cost(scales: tuple[float, float])
 
 
 def test_it_weighs_groups_by_their_shares() -> None:
-    images, z = gaussian_images(4000, 1, (0.4, 0.6), (0.1, 0.1))
+    images, z = gaussian_images(4000, 1, (0.4, 0.6), (0.1, 0.3))
     kept = (z == 0) | (np.arange(4000) < 1000)
     share = float((z[kept] == 0).mean())
     bound = gaussian_bound(images[kept], z[kept], 64, 0)
-    assert bound.value == pytest.approx(share * (1 - share) * 0.2**2, rel=0.05)
+    assert bound.value == pytest.approx(share * (1 - share) * 2 * 0.2**2, rel=0.05)
 
 
 def test_of_three_groups_it_is_the_barycenter_cost() -> None:

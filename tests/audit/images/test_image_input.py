@@ -10,6 +10,7 @@ import torch
 
 from infounlearn.audit import audit_images
 from infounlearn.audit.images import probe_net
+from infounlearn.audit.images.features import given_extractor
 from infounlearn.errors import DivergenceError, InputError
 from infounlearn.interface import Audit, Record
 from infounlearn.report import write_report
@@ -75,13 +76,14 @@ def test_problems_are_told_together() -> None:
 
 
 def test_the_same_seed_gives_the_same_audit_and_no_generator_is_touched(plain: Audit) -> None:
-    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     threads, kept = torch.get_num_threads(), X.copy()
     told: list[tuple[int, int, str]] = []
+    torch.manual_seed(99)  # whatever was drawn before
     again = small(before=X, others={"even": WORLD.even}, progress=lambda *step: told.append(step))
     assert again == plain
-    assert torch.equal(torch.get_rng_state(), states[0])
-    assert np.array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(99).get_state())
+    assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
     assert torch.get_num_threads() == threads
     assert np.array_equal(X, kept)
     # Refits, after, before and the other attribute twice; then the planted leak.
@@ -123,6 +125,15 @@ def test_a_distance_is_named_after_its_extractor() -> None:
     assert other.settings["extractor"]["detail"] != detail
     assert other.settings["extractor"]["name"] == "Sequential"
     assert not any("No feature extractor" in sentence for sentence in audit.not_proved)
+
+
+def test_an_extractor_is_read_in_evaluation_mode() -> None:
+    module = extractor()
+    expected = module.eval()(torch.from_numpy(X)).detach().numpy()
+    found = given_extractor(module.train(), None, "cpu").apply(X)
+    assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert module.training
+    assert module[2].training
 
 
 def test_the_record_can_be_written_and_says_what_it_is(plain: Audit, tmp_path) -> None:

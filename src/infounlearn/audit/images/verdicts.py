@@ -35,7 +35,7 @@ def _visible(case: Case, findings: list[Finding], probing: Probing) -> Verdict:
     probes = (probing.network, probing.line)
     wanted = [f"probes/{one.name}{part}" for one in probes for part in ("_accuracy", "", "_auc")]
     wanted += ["probes/cnn_majority_gap", "probes/cnn_power", "distance/between_groups"]
-    wanted += ["cost/transport", "cost/gaussian_bound"]
+    wanted += ["distance/to_reference", "cost/transport", "cost/gaussian_bound"]
     known = {one.name for one in findings}
     names = tuple(name for name in wanted if name in known)
     told = "; ".join(_told(case, one) for one in probes)
