@@ -7,10 +7,9 @@ import pytest
 
 from infounlearn.audit import audit_images
 from infounlearn.audit.feature.inference import null_of
-from infounlearn.audit.feature.power import visible
 from infounlearn.audit.feature.verdicts import VISIBLE
 from infounlearn.audit.images.kept import KEPT
-from infounlearn.audit.images.readings import Read, read_networks
+from infounlearn.audit.images.readings import Read, balanced_hits, read_networks, seen
 from infounlearn.interface import Audit
 from tests.audit.images.worlds import FAST, inverted, mean_shifted
 
@@ -133,8 +132,12 @@ def test_nothing_is_seen_where_nothing_is() -> None:
         ]
         own, *drawn = read(reads)
         null = null_of(own.information, [one.information for one in drawn])
+        named = [
+            float(balanced_hits(one, z).mean()) for one, z in zip(drawn, shuffles, strict=True)
+        ]
+        rates = null_of(float(balanced_hits(own, world.z).mean()), named)
         assert own.information < 0.05
-        calls += visible(own.gains, own.folds, null, 0.95)
+        calls += seen(own, world.z, null, rates, 0.95)
     assert calls <= 1
 
 

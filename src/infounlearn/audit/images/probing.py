@@ -9,10 +9,10 @@ import numpy as np
 
 from infounlearn.audit.feature.columns import Table
 from infounlearn.audit.feature.inference import null_of
-from infounlearn.audit.feature.power import channel, plant, visible
+from infounlearn.audit.feature.power import channel, plant
 from infounlearn.audit.feature.probes import LOGISTIC, PROBES, Job, Reading, read_all
 from infounlearn.audit.images.case import Case
-from infounlearn.audit.images.readings import Read, hits, read_networks
+from infounlearn.audit.images.readings import Read, balanced_hits, hits, read_networks, seen
 from infounlearn.audit.reach import predicted
 from infounlearn.interface import Null
 
@@ -36,6 +36,7 @@ class Probed:
         before: of the images before; None where absent.
         null: of the information, from refits on shuffled groups.
         accuracy_null: of the accuracy, from the same refits.
+        balanced_null: of the balanced accuracy, from the same refits.
         reach: up to where one more probe on shuffled groups is expected, at 95 %.
     """
 
@@ -45,6 +46,7 @@ class Probed:
     before: Reading | None
     null: Null
     accuracy_null: Null
+    balanced_null: Null
     reach: float
 
 
@@ -118,7 +120,7 @@ def probe_all(case: Case) -> Probing:
         Other(name, groups.codes, groups.names, pairs[2 * index], pairs[2 * index + 1])
         for index, (name, groups) in enumerate(known.items())
     )
-    planted, smallest = _plant(case, network.null, train)
+    planted, smallest = _plant(case, network, train)
     cheap = features[0].shape[1] <= NARROW
     line = _line(case, features, _shuffles(case, max(s.refits, ENOUGH * cheap)))
     second = features[1] if len(features) > 1 else None
@@ -151,6 +153,10 @@ def _probed(
         own[1] if len(own) > 1 else None,
         null,
         null_of(right, [float(hits(reading, z).mean()) for reading, z in drawn]),
+        null_of(
+            float(balanced_hits(own[0], case.z).mean()),
+            [float(balanced_hits(reading, z).mean()) for reading, z in drawn],
+        ),
         reach,
     )
 
@@ -171,7 +177,7 @@ def _line(case: Case, features: tuple[np.ndarray, ...], shuffles: list[np.ndarra
 
 
 def _plant(
-    case: Case, null: Null, train: partial[list[Reading]]
+    case: Case, network: Probed, train: partial[list[Reading]]
 ) -> tuple[tuple[tuple[float, float], ...], float | None]:
     """Leaks of the limit, four times that, ... in shuffled groups, up to the first one found."""
     s = case.settings
@@ -187,7 +193,7 @@ def _plant(
         what = f"a planted leak of {size:.3g} nats"
         reading = train([Read(case.after, z, (s.seed, 22, rung), what, mark)])[0]
         tried.append((size, reading.information))
-        if visible(reading.gains, reading.folds, null, s.confidence):
+        if seen(reading, z, network.null, network.balanced_null, s.confidence):
             return tuple(tried), size
         if size >= case.ceiling:
             return tuple(tried), None

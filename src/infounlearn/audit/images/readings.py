@@ -8,9 +8,11 @@ import numpy as np
 
 from infounlearn.audit.feature.columns import Table
 from infounlearn.audit.feature.inference import gain_interval
+from infounlearn.audit.feature.power import visible
 from infounlearn.audit.feature.probes import Job, Reading, deal
 from infounlearn.audit.images.case import Progress
 from infounlearn.audit.images.probe_net import Fold, held_out
+from infounlearn.interface import Null
 from infounlearn.math import clopper_pearson
 
 Interval = tuple[float, float]
@@ -96,6 +98,20 @@ def balanced_hits(reading: Reading, z: np.ndarray) -> np.ndarray:
     counts = np.bincount(z)
     named = (reading.log_q - np.log(counts / len(z))).argmax(1)
     return np.asarray((named == z) * (len(z) / (len(counts) * counts[z])), dtype=np.float64)
+
+
+def seen(
+    reading: Reading, z: np.ndarray, null: Null, balanced_null: Null, confidence: float
+) -> bool:
+    """Whether information or balanced accuracy lies above its null, with an interval above nothing.
+
+    Weak leaks are learned with a bad sense of how sure to be: such a network names the right group
+    too often by far, while its information is still about nothing.
+    """
+    named = balanced_hits(reading, z)
+    low, _ = gain_interval(named, reading.folds, confidence)
+    told = float(named.mean()) > balanced_null.quantile95 and low > 1 / (int(z.max()) + 1)
+    return told or visible(reading.gains, reading.folds, null, confidence)
 
 
 def accuracy_interval(right: np.ndarray, folds: np.ndarray, confidence: float) -> Interval:

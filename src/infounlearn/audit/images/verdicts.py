@@ -1,9 +1,9 @@
 """One answer per question, each with the numbers it rests on.
 
-*Still visible* is said of a probe that tells more than on any shuffled groups, with an interval
-above zero. *Removed* is said only where a fresh network reads the feature on the originals, finds a
-planted leak of the size of the limit, and no probe tells more on the audited images than shuffled
-groups reach. A probe that cannot read the originals proves nothing.
+*Still visible* is said of a probe whose information, or balanced accuracy, is above its null, with
+an interval above nothing. *Removed* is said only where a fresh network reads the feature on the
+originals, finds a planted leak of the size of the limit, and no probe tells more on the audited
+images than shuffled groups reach. A probe that cannot read the originals proves nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 
 from infounlearn.audit.feature.inference import gain_interval
-from infounlearn.audit.feature.power import visible
 from infounlearn.audit.feature.verdicts import VISIBLE
 from infounlearn.audit.images.case import Case
 from infounlearn.audit.images.findings import accuracy, percent
 from infounlearn.audit.images.kept import KEPT, kept_verdict
 from infounlearn.audit.images.probing import Probed, Probing
+from infounlearn.audit.images.readings import seen
 from infounlearn.interface import Finding, Verdict
 
 IMAGE_QUESTIONS = (VISIBLE, KEPT)
@@ -39,14 +39,14 @@ def _visible(case: Case, findings: list[Finding], probing: Probing) -> Verdict:
     known = {one.name for one in findings}
     names = tuple(name for name in wanted if name in known)
     told = "; ".join(_told(case, one) for one in probes)
-    seen = [
-        one for one in probes if visible(one.after.gains, one.after.folds, one.null, s.confidence)
+    found = [
+        one for one in probes if seen(one.after, case.z, one.null, one.balanced_null, s.confidence)
     ]
-    if seen:
-        best = max(seen, key=lambda one: one.after.information)
-        reason = (
-            f"It can be recovered, up to {best.after.information:.4f} of {case.ceiling:.3f} nats"
-        )
+    if found:
+        most = max(one.after.information for one in found)
+        reason = f"It can be recovered, up to {most:.4f} of {case.ceiling:.3f} nats"
+        if most <= 0:
+            reason = "It can be recovered, by accuracy, though no probe knows how sure to be"
         gap = max(accuracy(case, one.after)[0] for one in probes) - case.majority
         if gap <= s.margin:
             reason += (
