@@ -137,14 +137,14 @@ def test_what_is_saved_is_loaded(tmp_path, method):
 def test_looks_are_kept_and_told_and_a_checkpoint_is_taken_up(tmp_path):
     seen = []
     one, images, codes = fitted(checkpoint=tmp_path, progress=seen.append, validation=0.2)
-    assert [row["step"] for row in seen] == [2, 4]
+    assert [row["step"] for row in seen] == [0, 2, 4]
     assert seen == one.history_
-    assert {"cost", "held_out_cost", "probe_accuracy", "probe_auc"} <= set(seen[0])
+    assert {"cost", "held_out_cost", "probe_accuracy", "probe_auc"} <= set(seen[1])
     assert one.facts_["held_out"] == 60
     assert one.facts_["trained_on"] == 240
     assert len(one.limits_) == 2
     again, _, _ = fitted(checkpoint=tmp_path, progress=seen.append, validation=0.2)
-    assert len(seen) == 2  # nothing was left to do
+    assert len(seen) == 3  # nothing was left to do
     moved = one.transform(images, sensitive=codes)
     assert torch.equal(moved, again.transform(images, sensitive=codes))
 

@@ -118,7 +118,7 @@ def test_a_killed_run_ends_in_the_weights_of_one_that_was_not(tmp_path):
 
 
 def test_an_interrupt_leaves_the_best_so_far():
-    looks = iter([{"score": 0.3}, {"score": 0.1}, {"score": 0.2}])
+    looks = iter([{"score": 0.4}, {"score": 0.3}, {"score": 0.1}, {"score": 0.2}])
     kept = {}
 
     def look(maps):
@@ -143,8 +143,8 @@ def test_patience_stops_a_run_that_gets_no_better():
     run = images_run(steps=50, evaluate=lambda maps: {"score": 0.2})
     run.plan = Plan(steps=50, batch_size=8, evaluate_every=2, patience=6)
     run.run()
-    assert (run.step, run.best_step) == (8, 2)
-    assert "no better since step 2" in run.stopped
+    assert (run.step, run.best_step) == (6, 0)
+    assert "no better since step 0" in run.stopped
 
 
 def test_another_run_and_a_damaged_file_are_refused(tmp_path):

@@ -122,6 +122,8 @@ class Training:
         """
         self._resume()
         try:
+            if self.step == 0 and not self.history and self.evaluate is not None:
+                self._look({})  # the start may be the best there is
             while self.step < self.plan.steps and not self._waited_enough():
                 figures = self._one_step()
                 self.step += 1
