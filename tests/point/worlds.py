@@ -94,6 +94,10 @@ def fit(model: nn.Module, *parts: Pair, steps: int = 150) -> nn.Module:
 WORLD = world()
 TRAINED = fit(NETWORK(0), WORLD.forget, WORLD.retain)
 
+MISLABELLED = replace(WORLD, forget=(WORLD.forget[0], 1 + torch.arange(36) % 2))
+"""Its forget set has wrong labels, which no network knows that did not see them."""
+MISTAUGHT = fit(NETWORK(0), MISLABELLED.forget, MISLABELLED.retain, steps=400)
+
 
 def go(objective: Any = None, model: nn.Module = TRAINED, /, **more: Any) -> Unlearned:
     """One short run to the end of its schedule; ``more`` replaces any argument."""

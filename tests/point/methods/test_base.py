@@ -18,7 +18,7 @@ from infounlearn.point.methods.base import Sizes, fractions, within
 from infounlearn.point.methods.restart_teacher import for_rows
 from infounlearn.point.methods.task import has_statistics
 from tests.point.methods.bench import task_of
-from tests.point.worlds import TRAINED, WORLD, same
+from tests.point.worlds import MISLABELLED, MISTAUGHT, same
 
 SIZES = Sizes(30, 200, 20, 20, batch_norm=True)
 WITH_EPOCHS = [name for name in METHODS if hasattr(METHODS[name], "epochs")]
@@ -55,7 +55,9 @@ def test_less_than_a_step_is_no_run(epochs: float) -> None:
 )  # fmt: skip
 def test_rows_and_steps_are_integers(name: str, setting: str) -> None:
     with pytest.raises(InputError, match=rf"{name}: {setting} is 32\.0: pass an integer"):
-        unlearn(TRAINED, method=replace(METHODS[name](), **{setting: 32.0}), **WORLD.given())
+        unlearn(
+            MISTAUGHT, method=replace(METHODS[name](), **{setting: 32.0}), **MISLABELLED.given()
+        )
 
 
 @pytest.mark.parametrize(
@@ -82,17 +84,17 @@ def test_cost_is_counted_right_without_running_statistics() -> None:
             nn.Linear(8, 16), nn.BatchNorm1d(16, track_running_stats=False), nn.Linear(16, 3)
         )
     method = WarmRestart(epochs=1.0)
-    done = unlearn(model, method=method, progress=False, **WORLD.given())
+    done = unlearn(model, method=method, progress=False, **MISLABELLED.given())
     counted = done.summary.cost
-    sizes = Sizes(len(WORLD.forget[0]), len(WORLD.retain[0]))
+    sizes = Sizes(len(MISLABELLED.forget[0]), len(MISLABELLED.retain[0]))
     assert counted["rows_forward"] + 3 * counted["rows_backward"] == method.cost(sizes)
 
 
 def test_the_default_by_name_is_the_default() -> None:
     def go(**more: Any) -> nn.Module:
-        return unlearn(TRAINED, progress=False, **WORLD.given(), **more).model
+        return unlearn(MISTAUGHT, progress=False, **MISLABELLED.given(), **more).model
 
-    usual, sized = go(), for_rows(RestartTeacher(), len(WORLD.retain[0]))
+    usual, sized = go(), for_rows(RestartTeacher(), len(MISLABELLED.retain[0]))
     assert sized != RestartTeacher()
     assert same(usual, go(method="restart-teacher"))
     assert same(usual, go(method=sized))

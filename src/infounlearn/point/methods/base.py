@@ -109,6 +109,7 @@ class Training:
         memory: tensors that a resumed run needs beside weights and optimizer, at the end of a pass.
         remember: takes them back.
         remarks: what a report must say.
+        found: what it must say besides, once the run is over.
     """
 
     passes: Sequence[Pass]
@@ -120,6 +121,7 @@ class Training:
     memory: Callable[[], dict[str, Tensor]] | None = None
     remember: Callable[[dict[str, Tensor]], None] | None = None
     remarks: tuple[str, ...] = ()
+    found: Callable[[], tuple[str, ...]] = tuple
 
 
 class Method(Protocol):

@@ -59,6 +59,11 @@ class RestartTeacher:
     the teacher's logits are first scaled by one number, so that on records that neither network
     learned it is as sure as the original (:func:`sharpness`): a short training leaves it less so.
 
+    Steps are as long as there is something to forget (:func:`amount`): the share of a full step is
+    read from how much more the teacher loses than the original on forget records, beyond what it
+    loses more on held-out records, and beyond chance. Records that the original never learned by
+    heart leave it where it is.
+
     Only linear layers and convolutions of the student change (:func:`affine_maps`); all other
     weights, and batch-norm statistics, stay those of the original. The teacher is shown no forget
     record in training, but starts with ``keep`` of weights that were.
@@ -72,17 +77,19 @@ class RestartTeacher:
         teacher_batch_size: retain rows per step of the teacher; None takes 100 steps of 32 rows,
             then 300 of 64, then 128.
         strength: weight of the teacher's answers for an original that fits its retain set. One that
-            does not is pulled back harder by it, so answers weigh more, by 1 + 70 times the retain
-            loss in nats that it shows on the first batch (of classifiers; fitted, not derived). 0
-            leaves the forget records to what rehearsal does to them, in steps that are no shorter.
+            does not is pulled back harder by it, so answers weigh more, by 1 + 160 times the retain
+            loss that it shows on the first batch, as a share of the loss of knowing nothing
+            (fitted, not derived). 0 leaves the forget records to what rehearsal does to them, in
+            steps that are no shorter.
         student_lr: first step of the student as a share of the norm of its weights, in a run of
-            150 steps or more; shorter runs take longer steps, by (150 / steps)^(1/3).
+            150 steps or more; shorter runs take longer steps, by (150 / steps)^(1/2).
         batch_size: rows per step of the student, a quarter of them to forget; None takes about
             150 steps with 32 to 128 rows.
         hard: share of these retain rows drawn by the loss they last showed.
         damping: of the student's gradients: small ones protect the retain set more.
         sample_share: share of the cost, up to 1,000 rows, spent on seeing the inputs of retain
-            rows; measuring batch-norm statistics and held-out records takes as much again each.
+            rows; measuring batch-norm statistics, held-out and forget records takes as much again
+            each.
 
     References: ours, measured in docs/method.md; shrink and perturb: Ash & Adams (2020),
     arXiv:1910.08475; distilling a teacher that must not know: Chundawat et al. (2023),
@@ -180,7 +187,7 @@ class RestartTeacher:
                 passes.append(student.part(sum(steps[:number]), count, before_step))
         return Training(
             passes, optimizer, memory=student.memory, remember=student.remember,
-            remarks=_left(task.model, weights),
+            remarks=_left(task.model, weights), found=student.remarks,
         )  # fmt: skip
 
     def cost(self, sizes: Sizes) -> float:
@@ -191,7 +198,7 @@ class RestartTeacher:
             3 * plan.teacher_steps * plan.teacher_rows
             + plan.statistics
             + plan.sampled
-            + 2 * plan.compared
+            + 2 * (plan.compared + plan.weighed)
             + 3 * plan.student_steps * (plan.retain_rows + plan.forget_rows)
             + min(shown, sizes.forget)
         )
@@ -201,11 +208,13 @@ class RestartTeacher:
         whole = 3 * self.epochs * sizes.retain
         sampled = max(1, min(round(self.sample_share * whole), sizes.retain, MOST_SAMPLED))
         compared = min(round(self.sample_share * whole / 2), sizes.targets, MOST_SAMPLED)
+        weighed = max(1, min(round(self.sample_share * whole / 2), sizes.forget, MOST_SAMPLED))
         statistics = sampled if sizes.batch_norm and sampled > 1 else 0
         trained = self.teacher_share * whole / 3
         teacher_rows = min(self.teacher_batch_size or _rows_for(trained, 100, 300), sizes.retain)
         teacher_steps = max(1, round(trained / teacher_rows))
-        left = whole - 3 * teacher_steps * teacher_rows - sampled - statistics - 2 * compared
+        left = whole - 3 * teacher_steps * teacher_rows - sampled - statistics
+        left -= 2 * (compared + weighed)
         rows = self.batch_size or _rows_for(left / 3, MANY_STEPS, MANY_STEPS)
         forget_rows = min(max(1, rows // 4), sizes.forget)
         retain_rows = max(1, min(rows - forget_rows, sizes.retain))
@@ -215,8 +224,8 @@ class RestartTeacher:
         steps = early + max(0.0, left - early * (each + forget_rows)) / each
         student_steps = max(1, int(steps))
         return Plan(
-            teacher_rows, teacher_steps, statistics, sampled, compared, retain_rows, forget_rows,
-            student_steps, max(1.0, MANY_STEPS / student_steps) ** (1 / 3),
+            teacher_rows, teacher_steps, statistics, sampled, compared, weighed, retain_rows,
+            forget_rows, student_steps, max(1.0, MANY_STEPS / student_steps) ** 0.5,
         )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,14 +12,15 @@ from torch import Tensor, nn
 from infounlearn.point.methods.base import Pass, build_optimizer
 from infounlearn.point.methods.distill import distance_rows
 from infounlearn.point.methods.rehearsal import Rehearsal
-from infounlearn.point.methods.task import Batch, Sweep, Task
+from infounlearn.point.methods.task import Batch, Part, Sweep, Task
+from infounlearn.point.methods.teaching_looks import Looks, amount, loss_of_nothing, sharpness
 from infounlearn.point.restart import measure_statistics
 
 if TYPE_CHECKING:
     from infounlearn.point.methods.restart_teacher import RestartTeacher
 
-PULL = 70.0
-"""By how much more answers weigh for each nat of retain loss that the original has."""
+PULL = 160.0
+"""By how much more answers weigh where the original knows nothing of its retain set."""
 OVER = 3.0
 """Times its share of the retain set that a class must have of the forget set to stand out."""
 
@@ -33,6 +33,7 @@ class Plan(NamedTuple):
     statistics: int
     sampled: int
     compared: int
+    weighed: int
     retain_rows: int
     forget_rows: int
     student_steps: int
@@ -40,11 +41,17 @@ class Plan(NamedTuple):
 
 
 class Teacher:
-    """A restarted copy, healed on the retain set alone."""
+    """A restarted copy, healed on the retain set alone.
+
+    Attributes:
+        model: its network.
+        sharpness: factor of its logits; see :func:`.teaching_looks.sharpness`.
+        amount: how much there is to forget; see :func:`.teaching_looks.amount`.
+    """
 
     def __init__(self, method: RestartTeacher, task: Task, plan: Plan) -> None:
         self._task, self._plan = task, plan
-        self.sharpness = 1.0
+        self.sharpness = self.amount = 1.0
         self.model: nn.Module = copy.deepcopy(task.model)
         assert task.fresh is not None
         method.restart(plan.teacher_steps).apply(self.model, task.fresh)
@@ -72,31 +79,44 @@ class Teacher:
                 self.model, self._task.sets.retain, self._task.seed, self._task.device,
                 self._plan.statistics,
             )  # fmt: skip
-        if self._plan.compared:
-            self.sharpness = self._compare()
+        held = self._looks("targets", self._plan.compared)
+        if held is not None and self._task.is_classification:
+            self.sharpness = self._surer(held)
+        gone = self._looks("forget", self._plan.weighed)
+        assert gone is not None  # the plan weighs at least one
+        known = self._ahead(gone)
+        usual = known[:0] if held is None else self._ahead(held)
+        self.amount = amount(known, usual, loss_of_nothing(self._task.sets.retain.targets))
 
-    def _compare(self) -> float:
+    def _looks(self, part: Part, limit: int) -> Looks | None:
+        """A sample of a record set; None of no records."""
+        if not limit:
+            return None
+        task = self._task
+        found = [
+            Looks(rows.targets, task.look(rows, self.model), task.look(rows, task.original))
+            for rows in task.once(part, 1024, limit)
+        ]
+        return Looks(*(torch.cat(one) for one in zip(*found, strict=True)))
+
+    def _surer(self, held: Looks) -> float:
         """How much surer the teacher must be, seen on held-out records.
 
         Not on those of classes that the forget set holds more than its share of: of these the
         teacher may well be less sure for good.
         """
-        task = self._task
-        kept, gone = task.sets.retain.targets, task.sets.forget.targets
-        shown: list[Tensor] = []
-        known: list[Tensor] = []
-        for rows in task.once("targets", 1024, self._plan.compared):
-            taught, original = task.look(rows, self.model), task.look(rows, task.original)
-            if not task.is_classification:
-                continue
-            width = taught.shape[1]
-            shares = [torch.bincount(one, minlength=width) / len(one) for one in (gone, kept)]
-            usual = (shares[0] <= OVER * shares[1])[rows.targets.cpu()].to(taught.device)
-            shown.append(taught[usual])
-            known.append(original[usual])
-        if sum(map(len, shown)) == 0:
-            return 1.0
-        return sharpness(torch.cat(shown), torch.cat(known))
+        kept, gone = self._task.sets.retain.targets, self._task.sets.forget.targets
+        width = held.taught.shape[1]
+        shares = [torch.bincount(one, minlength=width) / len(one) for one in (gone, kept)]
+        usual = (shares[0] <= OVER * shares[1])[held.targets.cpu()].to(held.taught.device)
+        return sharpness(held.taught[usual], held.original[usual])
+
+    def _ahead(self, seen: Looks) -> Tensor:
+        """(n,) by how much the teacher loses more than the original."""
+        taught = self.sharpness * seen.taught if self._task.is_classification else seen.taught
+        return (
+            self._task.loss(taught, seen.targets) - self._task.loss(seen.original, seen.targets)
+        ).detach()
 
 
 class Student:
@@ -122,13 +142,14 @@ class Student:
             kept = task.loss(outputs, rows.targets)
             self._rehearsal.tell(rows, kept)
             apart = distance_rows(shown, told, 1.0, is_classification=task.is_classification)
-            if first + step == 0 and task.is_classification:
-                self.pull = 1.0 + PULL * float(kept[: self._rehearsal.even].detach().mean())
+            if first + step == 0:
+                lost = float(kept[: self._rehearsal.even].detach().mean())
+                self.pull = 1.0 + PULL * lost / loss_of_nothing(task.sets.retain.targets)
             return kept.mean() + method.strength * self.pull * apart.mean()
 
         return Pass(
             "student", steps, loss, before_step=before_step,
-            lr_at=lambda step: longest * (1 - (first + step) / total),
+            lr_at=lambda step: self._teacher.amount * longest * (1 - (first + step) / total),
         )  # fmt: skip
 
     def _answers(self, rows: Batch) -> Tensor:
@@ -145,11 +166,24 @@ class Student:
         assert self._told is not None
         return self._told[rows.index]
 
+    def remarks(self) -> tuple[str, ...]:
+        """What the teacher's looks said, if it kept the student where it was."""
+        if self._teacher.amount > 0:
+            return ()
+        return (
+            "The weights are those of the original: on the forget set it is no further ahead of a "
+            "network that never saw it than chance or held-out records explain, so nothing was "
+            "found to forget. A longer run sees smaller differences.",
+        )
+
     def memory(self) -> dict[str, Tensor]:
         """What a resumed run needs beside the student's weights."""
-        sharp = torch.tensor([self._teacher.sharpness], dtype=torch.float64)
-        kept = {"losses": self._rehearsal.losses, "known": self._known, "sharpness": sharp}
-        kept["pull"] = torch.tensor([self.pull], dtype=torch.float64)
+        numbers = [self._teacher.sharpness, self._teacher.amount, self.pull]
+        kept = {
+            "losses": self._rehearsal.losses,
+            "known": self._known,
+            "numbers": torch.tensor(numbers, dtype=torch.float64),
+        }
         if self._told is not None:
             kept["told"] = self._told
         weights = self._teacher.model.state_dict()
@@ -158,37 +192,10 @@ class Student:
     def remember(self, kept: dict[str, Tensor]) -> None:
         """Undo :meth:`memory`."""
         self._rehearsal.losses, self._known = kept["losses"], kept["known"].bool()
-        self._teacher.sharpness, self.pull = float(kept["sharpness"]), float(kept["pull"])
+        self._teacher.sharpness, self._teacher.amount, self.pull = kept["numbers"].tolist()
         device = self._task.device
         self._told = kept["told"].to(device) if "told" in kept else None
         prefix = "teacher/"
         self._teacher.model.load_state_dict(
             {name[len(prefix) :]: value for name, value in kept.items() if name.startswith(prefix)}
         )
-
-
-def sharpness(taught: Tensor, original: Tensor) -> float:
-    """The factor b that brings softmax(b * taught) nearest to softmax(original), from 1/8 to 8.
-
-    Minimises mean KL(original || b * taught), which is convex in b: its slope is the mean of
-    sum_c (softmax(b * taught)_c - softmax(original)_c) * taught_c, found zero by bisection. Where
-    no b makes a difference, of no records or logits all alike, it is 1.
-
-    Args:
-        taught, original: (n, c) logits of the same records.
-    """
-    logits, wanted = taught.double(), torch.softmax(original.double(), 1)
-    # Shifts change no softmax, but what is left of a slope after rounding.
-    logits = logits - logits.mean(1, keepdim=True)
-    rounding = 8 * torch.finfo(taught.dtype).eps * taught.abs().double()
-    if bool((logits.abs() <= rounding).all()):
-        return 1.0
-    low, high = math.log(1 / 8), math.log(8.0)
-    for _ in range(40):
-        middle = (low + high) / 2
-        shown = torch.softmax(math.exp(middle) * logits, 1)
-        if float(((shown - wanted) * logits).sum()) < 0:
-            low = middle
-        else:
-            high = middle
-    return math.exp((low + high) / 2)

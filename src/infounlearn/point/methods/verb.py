@@ -121,7 +121,7 @@ def unlearn_by(
         settings=settings,
         history=tuple(job.history),
         stopped=stopped,
-        warnings=job.training.remarks,
+        warnings=job.training.remarks + job.training.found(),
         cost={
             **task.cost,
             "rows_looked": looks - counted,
