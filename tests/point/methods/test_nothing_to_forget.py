@@ -16,15 +16,22 @@ UNSEEN: Pair = rows(torch.arange(30) % 3, 77)
 """Fresh records: the original knows no more of them than of any others."""
 
 
-def go(model: nn.Module = MISTAUGHT, **more: Any) -> Unlearned:
+def go(model: nn.Module = MISTAUGHT, full_steps: bool = False, **more: Any) -> Unlearned:
     given = {**MISLABELLED.given(), **more}
-    return unlearn(model, method=RestartTeacher(epochs=3.0), progress=False, **given)
+    method = RestartTeacher(epochs=3.0, full_steps=full_steps)
+    return unlearn(model, method=method, progress=False, **given)
 
 
 def test_the_weights_stay_and_the_report_says_so() -> None:
     done = go(forget=UNSEEN)
     assert same(done.model, MISTAUGHT)
     assert "nothing was found to forget" in done.summary.warnings[0]
+
+
+def test_full_steps_are_taken_all_the_same() -> None:
+    done = go(forget=UNSEEN, full_steps=True)
+    assert not same(done.model, MISTAUGHT)
+    assert done.summary.warnings == ()
 
 
 def test_of_mislabelled_records_there_is_much() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from infounlearn.errors import InputError
 from infounlearn.point import Unlearned, unlearn
 from infounlearn.point.batches import RecordSet
-from infounlearn.point.methods import RestartTeacher, teaching
+from infounlearn.point.methods import RestartTeacher
 from infounlearn.point.methods.base import Pass, Sizes, within
 from infounlearn.point.methods.teaching import Student, Teacher
 from tests.point.methods import bench
@@ -199,12 +199,9 @@ class TestStudent:
         assert loss is not None
         assert torch.equal(loss(0), loss(0))
 
-    def test_without_strength_the_teacher_says_nothing(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_without_strength_the_teacher_says_nothing(self) -> None:
         """But for how long the steps are."""
-        monkeypatch.setattr(teaching, "amount", lambda *_: 1.0)
-        silent = replace(SHORT, strength=0.0)
+        silent = replace(SHORT, strength=0.0, full_steps=True)
         assert same(go(silent).model, go(replace(silent, lr=0.1)).model)
         assert not same(go(SHORT).model, go(replace(SHORT, lr=0.1)).model)
 
@@ -247,7 +244,7 @@ class TestStudent:
         changed = {
             "epochs": 2.0, "lr": 0.02, "teacher_share": 0.6, "keep": 0.9, "noise": 0.1,
             "teacher_batch_size": 16, "strength": 0.5, "student_lr": 1e-2, "batch_size": 16,
-            "hard": 0.1, "damping": 1.0, "sample_share": 0.01,
+            "hard": 0.1, "damping": 1.0, "full_steps": True, "sample_share": 0.01,
         }  # fmt: skip
         assert set(changed) == {field.name for field in fields(RestartTeacher)}
         plain = go().model

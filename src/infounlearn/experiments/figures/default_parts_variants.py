@@ -24,6 +24,7 @@ VARIANTS = {
     "no rehearsal": "retain rows pass evenly; none is drawn by its loss",
     "no damping": "gradients are not damped along the inputs of retain rows",
     "no held-out records": "the teacher is as sure as its short training leaves it",
+    "full steps": "steps are as long for a forget set that holds nothing as for a class",
     "teacher not heard": "its answers weigh nothing: the student trains on retain rows alone",
     TEACHER: "the whole budget heals the restarted copy, and it is the result",
     "fresh teacher": "its start keeps nothing of the original",
@@ -31,9 +32,10 @@ VARIANTS = {
     FORMER: "the information engine with its own choice of restart and objective",
 }
 """What each variant does, by name."""
-_CHANGED: dict[str, dict[str, float]] = {
+_CHANGED: dict[str, dict[str, Any]] = {
     "no rehearsal": {"hard": 0.0},
     "no damping": {"damping": 1e9},
+    "full steps": {"full_steps": True},
     "teacher not heard": {"strength": 0.0},
     "fresh teacher": {"keep": 0.0, "noise": 1.0},
     "mild teacher": {"keep": 0.75, "noise": 0.5},

@@ -87,6 +87,7 @@ class RestartTeacher:
             150 steps with 32 to 128 rows.
         hard: share of these retain rows drawn by the loss they last showed.
         damping: of the student's gradients: small ones protect the retain set more.
+        full_steps: take steps of full length, whatever there is to forget.
         sample_share: share of the cost, up to 1,000 rows, spent on seeing the inputs of retain
             rows; measuring batch-norm statistics, held-out and forget records takes as much again
             each.
@@ -107,6 +108,7 @@ class RestartTeacher:
     batch_size: int | None = None
     hard: float = 0.55
     damping: float = 0.05
+    full_steps: bool = False
     sample_share: float = 0.05
 
     name: ClassVar[str] = "restart-teacher"

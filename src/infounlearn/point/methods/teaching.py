@@ -51,6 +51,7 @@ class Teacher:
 
     def __init__(self, method: RestartTeacher, task: Task, plan: Plan) -> None:
         self._task, self._plan = task, plan
+        self._full_steps = method.full_steps
         self.sharpness = self.amount = 1.0
         self.model: nn.Module = copy.deepcopy(task.model)
         assert task.fresh is not None
@@ -82,11 +83,13 @@ class Teacher:
         held = self._looks("targets", self._plan.compared)
         if held is not None and self._task.is_classification:
             self.sharpness = self._surer(held)
+        # Looked at in any case: what a run costs does not depend on how its looks are used.
         gone = self._looks("forget", self._plan.weighed)
         assert gone is not None  # the plan weighs at least one
         known = self._ahead(gone)
         usual = known[:0] if held is None else self._ahead(held)
-        self.amount = amount(known, usual, loss_of_nothing(self._task.sets.retain.targets))
+        if not self._full_steps:
+            self.amount = amount(known, usual, loss_of_nothing(self._task.sets.retain.targets))
 
     def _looks(self, part: Part, limit: int) -> Looks | None:
         """A sample of a record set; None of no records."""
