@@ -8,12 +8,8 @@ appear together.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -23,7 +19,6 @@ import numpy as np
 
 from infounlearn.audit import audit_feature
 from infounlearn.data import scan_table
-from infounlearn.errors import InputError
 from infounlearn.experiments.feature_release import Audited, fit_transform_of, release_rows
 from infounlearn.experiments.feature_request import (
     FeatureRequest,
@@ -39,6 +34,7 @@ from infounlearn.experiments.feature_utility import (
     utility_findings,
     utility_verdict,
 )
+from infounlearn.experiments.places import sha256_file, workplace
 from infounlearn.interface import Audit, Record, RunSummary
 from infounlearn.provenance import provenance
 from infounlearn.report import write_report
@@ -115,7 +111,7 @@ def release_table(
             watch.note(sentence)
 
     _note_policies(request, survey, note)
-    with _workplace(folder) as work:
+    with workplace(folder) as work:
         watch.stage(f"fitting {roles.method}")
         estimator, fitted = fit_transform_of(scan, roles, survey, note=note, step=watch.step)
         watch.stage("releasing")
@@ -143,7 +139,7 @@ def release_table(
             warnings=tuple(warned),
             cost={"seconds": perf_counter() - began, "rows_released": survey.rows},
         )
-        hashes = {"table": _sha256(request.table), "released": _sha256(work / name)}
+        hashes = {"table": sha256_file(request.table), "released": sha256_file(work / name)}
         record = Record(
             title=f"{request.table.name} without {' × '.join(request.sensitive)}",
             audit=replace(found, hashes=hashes),
@@ -246,29 +242,3 @@ def _not_proved(request: FeatureRequest, roles: Roles, limits: Sequence[str]) ->
     if request.amount < 1:
         told.append(f"The dial stands at {request.amount:g}: part of the feature was to stay.")
     return [*told, *limits]
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-@contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
-    """A hidden folder inside ``folder``, hence on its file system; leaves no trace."""
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".infounlearn-", dir=folder))
-    except OSError as error:
-        raise InputError(f"out: {folder} cannot be written ({error}): choose another") from None
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        for place in made:
-            with suppress(OSError):
-                place.rmdir()
