@@ -1,4 +1,7 @@
-"""``infounlearn feature``: a table file in, the table without a feature and its report out."""
+"""``infounlearn feature``: a table file in, the table without a feature and its report out.
+
+Images are handed on to :mod:`infounlearn.cli.feature_images`.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,8 @@ class Feature:
 
     The file is read in batches, so its size does not matter to memory. CSV is UTF-8 with a first
     line of column names. Rows without a target are released but count in no utility.
+
+    Images: infounlearn feature images/ --help
 
     Exit codes: 0 removed, 1 still visible, a fingerprint, or the target lost (the table is written
     all the same), 2 bad input (nothing is written), 3 nothing could be decided, 130 interrupted
@@ -107,7 +112,11 @@ class Feature:
 
 
 def main(words: Sequence[str]) -> int:
-    """Release one table and return the exit code of its verdicts."""
+    """Release one table, or images, and return the exit code of the verdicts."""
+    from infounlearn.cli import feature_images
+
+    if feature_images.is_for_images(words):
+        return feature_images.main(words)
     options = parse(Feature, words, "feature")
     from infounlearn.cli.show import Watcher, console
     from infounlearn.experiments.feature_job import exit_code, release_table
