@@ -10,7 +10,7 @@ from tests.audit.images.worlds import FAST, inverted
 
 
 def test_attributes_that_were_wiped_out_are_lost() -> None:
-    few = inverted(400)
+    few = inverted(240)
     blank = np.broadcast_to(few.plain.mean(0), few.plain.shape).copy()
     audit = audit_images(blank, few.z, before=few.plain, others={"even": few.even}, **FAST)
     assert audit.verdict(KEPT).answer == "lost"

@@ -193,10 +193,7 @@ def _held_out(
     prior = log_prior(job.z, job.given, train)
     if matrix.shape[1] == 0:
         return prior[held], 0
-    # Every tenth row of each group teaches the probe how far to trust itself.
-    rows = rng.permutation(np.flatnonzero(train))
-    rows = rows[np.argsort(job.z[rows], kind="stable")]
-    check, learn = rows[::10], np.delete(rows, np.s_[::10])
+    check, learn = to_learn(job.z, train, rng)
     model = make(int(rng.integers(2**31)), matrix.shape[1])
     if native is not None and native.any() and hasattr(model, "categorical_features"):
         model.set_params(categorical_features=native)
@@ -206,17 +203,45 @@ def _held_out(
     late = any(issubclass(one.category, ConvergenceWarning) for one in said)
     ratio_check = _log_beliefs(model, matrix[check], prior.shape[1]) - prior[check]
     ratio_held = _log_beliefs(model, matrix[held], prior.shape[1]) - prior[held]
-    rows = np.arange(len(check))
+    return tempered(ratio_check, ratio_held, prior, check, held, job.z), int(late)
+
+
+def to_learn(
+    z: np.ndarray, train: np.ndarray, rng: np.random.Generator, every: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the mask ``train``: every tenth of each group, to check trust on, and the others."""
+    rows = rng.permutation(np.flatnonzero(train))
+    rows = rows[np.argsort(z[rows], kind="stable")]
+    return rows[::every], np.delete(rows, np.s_[::every])
+
+
+def tempered(
+    ratio_check: np.ndarray,
+    ratio_held: np.ndarray,
+    prior: np.ndarray,
+    check: np.ndarray,
+    held: np.ndarray,
+    z: np.ndarray,
+) -> np.ndarray:
+    """(held, m) log beliefs of a probe that is trusted as far as the rows ``check`` bear out.
+
+    Args:
+        ratio_check, ratio_held: log beliefs less those of ``prior``, of the two sets of rows.
+        prior: (n, m) log shares.
+        check, held: the rows, indices or masks.
+        z: (n,) codes.
+    """
+    rows = np.arange(len(ratio_check))
     # No trust at all is the prior: 0 times an infinite ratio is nothing.
-    losses = [-prior[check][rows, job.z[check]].mean()]
+    losses = [-prior[check][rows, z[check]].mean()]
     losses += [
-        -special.log_softmax(prior[check] + power * ratio_check, axis=1)[rows, job.z[check]].mean()
+        -special.log_softmax(prior[check] + power * ratio_check, axis=1)[rows, z[check]].mean()
         for power in TRUST[1:]
     ]
     trust = TRUST[int(np.argmin(losses))]
     if trust == 0:
-        return prior[held], int(late)
-    return special.log_softmax(prior[held] + trust * ratio_held, axis=1), int(late)
+        return prior[held]
+    return np.asarray(special.log_softmax(prior[held] + trust * ratio_held, axis=1))
 
 
 def _log_beliefs(model: Any, matrix: np.ndarray, groups: int) -> np.ndarray:

@@ -105,7 +105,12 @@ def check_settings(problems: Problems, s: Settings) -> None:
         ("limit", s.limit, is_number(s.limit) and s.limit > 0, "nats above 0, such as 0.02"),
         ("margin", s.margin, is_number(s.margin) and 0 < s.margin < 1, "a share such as 0.05"),
         ("refits", s.refits, _whole(s.refits, 1), "5 or more"),
-        ("folds", s.folds, _whole(s.folds, 2), "5"),
+        (
+            "folds",
+            s.folds,
+            _whole(s.folds, 3),
+            "5, or 3 at least: of two folds no interval of use is known",
+        ),
         ("epochs", s.epochs, _whole(s.epochs, 1), "12"),
         ("splits", s.splits, _whole(s.splits, 1), "19"),
         ("dimensions", s.dimensions, _whole(s.dimensions, 1), "64"),

@@ -14,6 +14,10 @@ from infounlearn.interface import Finding
 from infounlearn.math import auc, auc_interval
 
 PERCENT = 100.0
+PLANTED = (
+    "In shuffled groups a square at the top of each image, an eighth of its side, the darkest or "
+    "brightest there is, shows the group of some: the easiest form of a leak."
+)
 
 
 def percent(share: float) -> str:
@@ -24,12 +28,12 @@ def percent(share: float) -> str:
 def probe_findings(case: Case, probing: Probing) -> list[Finding]:
     """Of the network and of the line; then how small a leak would have been seen."""
     found: list[Finding] = []
-    for one in (probing.network, probing.line):
+    for one in probing.probes:
         found += [_accuracy(case, one), _gap(case, one), _information(case, one)]
         found.append(_ranking(case, one))
         if one.before is not None:
             found.append(_change(case, one, one.before))
-    return [*found, _power(case, probing), _smallest(case)]
+    return [*found, _within(case, probing), _power(case, probing), _smallest(case)]
 
 
 def accuracy(case: Case, reading: Reading) -> tuple[float, tuple[float, float]]:
@@ -59,6 +63,38 @@ def _accuracy(case: Case, one: Probed) -> Finding:
         note=f"Always naming the largest group is right for {percent(case.majority)}. Every image "
         f"is judged by a probe that never saw it. The price: {price} trainings, of which "
         f"{s.folds * refits} on shuffled groups.",
+    )
+
+
+def margin_answer(case: Case, probing: Probing) -> tuple[str, float, tuple[float, float]]:
+    """Whether every probe is within the margin of the majority rate; the largest gap, its ends.
+
+    Yes where even the upper end of the interval of each is, no where the lower end of one is not.
+    """
+    gaps = [accuracy(case, one.after) for one in probing.probes]
+    value = max(share for share, _ in gaps) - case.majority
+    low = max(ends[0] for _, ends in gaps) - case.majority
+    high = max(ends[1] for _, ends in gaps) - case.majority
+    margin = case.settings.margin
+    answer = "yes" if high <= margin else "no" if low > margin else "not clear"
+    return answer, value, (low, high)
+
+
+def _within(case: Case, probing: Probing) -> Finding:
+    answer, value, ends = margin_answer(case, probing)
+    points = percent(case.settings.margin).removesuffix(" %").removesuffix(".0")
+    return Finding(
+        name="probes/within_margin",
+        title=f"Every fresh probe within {points} points of the majority rate: {answer}",
+        value=value,
+        unit="accuracy",
+        interval=ends,
+        confidence=case.settings.confidence,
+        n=case.sizes,
+        ceiling=1 - case.majority,
+        note=f"Measured, the largest gap of {len(probing.probes)} probes: yes where no interval "
+        f"reaches beyond {points} points, no where one lies beyond. Within is not removed: "
+        "information is asked for beside it.",
     )
 
 
@@ -151,8 +187,8 @@ def _power(case: Case, probing: Probing) -> Finding:
     smallest = probing.smallest
     told = "; ".join(f"{size:.3g} planted, {found:.3g} found" for size, found in probing.planted)
     note = (
-        "In shuffled groups a square at the top of each image shows the group of some: the easiest "
-        f"form of a leak. In nats: {told}."
+        f"{PLANTED} In nats: {told}. Weaker leaks of this form could not have been seen with "
+        f"{len(case.z)} images, fainter or more complicated ones not at this size either."
     )
     if smallest is None:
         note += " Not even the group itself, painted on every image, was found: too few images."

@@ -6,8 +6,9 @@ from infounlearn.audit.feature.not_proved import AVERAGE, JOINED, PARITY
 from infounlearn.audit.images.case import Case
 
 STRONGER = (
-    "All numbers are measured, none is certified: a probe that finds nothing proves nothing about "
-    "larger or pretrained networks, or about people."
+    "All numbers are measured, none is certified: probes that find nothing prove nothing about "
+    "larger or pretrained networks, about marks of another kind than the statistics that were "
+    "looked at, or about people."
 )
 FRESH = (
     "That the audited images are held out is taken on trust: images that the maps were fitted to, "

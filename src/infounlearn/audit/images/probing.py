@@ -10,14 +10,26 @@ import numpy as np
 from infounlearn.audit.feature.columns import Table
 from infounlearn.audit.feature.inference import null_of
 from infounlearn.audit.feature.power import channel, plant
-from infounlearn.audit.feature.probes import LOGISTIC, PROBES, Job, Reading, read_all
+from infounlearn.audit.feature.probes import (
+    EXACT,
+    LOGISTIC,
+    PROBES,
+    TREES,
+    Job,
+    Reading,
+    read_all,
+)
 from infounlearn.audit.images.case import Case
+from infounlearn.audit.images.places import read_places
 from infounlearn.audit.images.readings import Read, balanced_hits, hits, read_networks, seen
+from infounlearn.audit.images.traces import traces
 from infounlearn.audit.reach import predicted
 from infounlearn.interface import Null
 
 ENOUGH = 19
 """Refits whose largest value is a 95 % point."""
+CHEAP = 19
+"""Refits of probes that cost little."""
 NARROW = 256
 """Features up to which a line is refitted that often at least: it costs little."""
 
@@ -30,7 +42,7 @@ class Probed:
     """One kind of probe on the audited images, on those before, and on shuffled groups.
 
     Attributes:
-        name: "cnn" or "linear".
+        name: "cnn", "linear", "places", "boosted-trees" or "exact-values".
         title: what a person reads.
         after: what it says of the audited images.
         before: of the images before; None where absent.
@@ -68,6 +80,7 @@ class Probing:
     Attributes:
         network: the fresh network.
         line: logistic regression on features.
+        marks: probes of what networks do not look at: places, and statistics of each image.
         others: other attributes, where images before were given.
         planted: (nats planted, nats recovered) by the network.
         smallest: the smallest planted leak that it found; None where none was.
@@ -76,10 +89,16 @@ class Probing:
 
     network: Probed
     line: Probed
+    marks: tuple[Probed, ...]
     others: tuple[Other, ...]
     planted: tuple[tuple[float, float], ...]
     smallest: float | None
     features: tuple[np.ndarray, np.ndarray | None]
+
+    @property
+    def probes(self) -> tuple[Probed, ...]:
+        """All that look for the feature."""
+        return (self.network, self.line, *self.marks)
 
 
 def probe_all(case: Case) -> Probing:
@@ -122,9 +141,10 @@ def probe_all(case: Case) -> Probing:
     )
     planted, smallest = _plant(case, network, train)
     cheap = features[0].shape[1] <= NARROW
-    line = _line(case, features, _shuffles(case, max(s.refits, ENOUGH * cheap)))
+    line = _line(case, features, _shuffles(case, max(s.refits, CHEAP * cheap)))
     second = features[1] if len(features) > 1 else None
-    return Probing(network, line, others, planted, smallest, (features[0], second))
+    marks = _marks(case, [images for _, images in versions])
+    return Probing(network, line, marks, others, planted, smallest, (features[0], second))
 
 
 def _shuffles(case: Case, count: int) -> list[np.ndarray]:
@@ -165,15 +185,46 @@ def _line(case: Case, features: tuple[np.ndarray, ...], shuffles: list[np.ndarra
     """Logistic regression on features; on the folds of the network, so that rows compare."""
     s = case.settings
     tables = [Table(rows, np.zeros((len(rows), 0), dtype=np.int64)) for rows in features]
-    jobs = [Job(LOGISTIC, table, case.z, None, s.folds, (s.seed, 1)) for table in tables]
-    jobs += [
-        Job(LOGISTIC, tables[0], z, None, s.folds, (s.seed, 3, draw))
-        for draw, z in enumerate(shuffles)
-    ]
-    found = read_all(jobs, {LOGISTIC: PROBES[LOGISTIC]}, s.jobs)
+    found = read_all(_jobs(case, LOGISTIC, tables, shuffles), PROBES, s.jobs)
     own, drawn = found[: len(tables)], found[len(tables) :]
     title = f"a line on features of {case.extractor.name}"
     return _probed("linear", title, case, own, list(zip(drawn, shuffles, strict=True)))
+
+
+def _marks(case: Case, versions: list[np.ndarray]) -> tuple[Probed, ...]:
+    """Places one by one, and statistics of each image; on the same folds, with nulls of their own.
+
+    A map may write the group where no convolution looks, on purpose or not.
+    """
+    s = case.settings
+    shuffles = _shuffles(case, max(s.refits, CHEAP))
+    tables = [traces(images) for images in versions]
+    found = []
+    for name, title in (
+        ("places", "a probe of single places"),
+        (TREES, "boosted trees on statistics of each image"),
+        (EXACT, "exact values of statistics of each image"),
+    ):
+        jobs = _jobs(case, name, tables, shuffles)
+        if name == "places":
+            first = read_places(versions[0], [jobs[0], *jobs[len(tables) :]])
+            second = [read_places(images, jobs[1:2]) for images in versions[1:]]
+            read = [first[0], *(one[0] for one in second), *first[1:]]
+        else:
+            read = read_all(jobs, PROBES, s.jobs)
+        drawn = list(zip(read[len(tables) :], shuffles, strict=True))
+        found.append(_probed(name, title, case, read[: len(tables)], drawn))
+    return tuple(found)
+
+
+def _jobs(case: Case, name: str, tables: list[Table], shuffles: list[np.ndarray]) -> list[Job]:
+    """The groups on every table, then each shuffle on the first."""
+    s = case.settings
+    jobs = [Job(name, table, case.z, None, s.folds, (s.seed, 1)) for table in tables]
+    jobs += [
+        Job(name, tables[0], z, None, s.folds, (s.seed, 3, draw)) for draw, z in enumerate(shuffles)
+    ]
+    return jobs
 
 
 def _plant(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from infounlearn.audit.feature.columns import Table
 from infounlearn.audit.feature.inference import gain_interval
-from infounlearn.audit.feature.power import visible
 from infounlearn.audit.feature.probes import Job, Reading, deal
 from infounlearn.audit.images.case import Progress
 from infounlearn.audit.images.probe_net import Fold, held_out
@@ -16,6 +16,8 @@ from infounlearn.interface import Null
 from infounlearn.math import clopper_pearson
 
 Interval = tuple[float, float]
+PROBES = 5
+"""Kinds of probes that look at the same images, each of which may err."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +110,22 @@ def seen(
     Weak leaks are learned with a bad sense of how sure to be: such a network names the right group
     too often by far, while its information is still about nothing.
     """
-    named = balanced_hits(reading, z)
-    low, _ = gain_interval(named, reading.folds, confidence)
-    told = float(named.mean()) > balanced_null.quantile95 and low > 1 / (int(z.max()) + 1)
-    return told or visible(reading.gains, reading.folds, null, confidence)
+    return _above(reading.gains, 0.0, reading.folds, null, confidence) or _above(
+        balanced_hits(reading, z), 1 / (int(z.max()) + 1), reading.folds, balanced_null, confidence
+    )
+
+
+def _above(
+    values: np.ndarray, nothing: float, folds: np.ndarray, null: Null, confidence: float
+) -> bool:
+    """Above the null, the interval above nothing, also by rows at the level of one of the probes.
+
+    Bonferroni over the probes is asked of the rows alone: of a few folds, Student's would be blind.
+    """
+    level = 1 - (1 - confidence) / (2 * PROBES)
+    width = float(special.ndtri(level)) * float(values.std(ddof=1)) / np.sqrt(len(values))
+    low = min(gain_interval(values, folds, confidence)[0], float(values.mean()) - width)
+    return float(values.mean()) > null.quantile95 and low > nothing
 
 
 def accuracy_interval(right: np.ndarray, folds: np.ndarray, confidence: float) -> Interval:

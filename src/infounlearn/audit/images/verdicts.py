@@ -13,7 +13,7 @@ import math
 from infounlearn.audit.feature.inference import gain_interval
 from infounlearn.audit.feature.verdicts import VISIBLE
 from infounlearn.audit.images.case import Case
-from infounlearn.audit.images.findings import accuracy, percent
+from infounlearn.audit.images.findings import accuracy, margin_answer, percent
 from infounlearn.audit.images.kept import KEPT, kept_verdict
 from infounlearn.audit.images.probing import Probed, Probing
 from infounlearn.audit.images.readings import seen
@@ -32,13 +32,17 @@ def verdicts(case: Case, findings: list[Finding], probing: Probing) -> tuple[Ver
 
 def _visible(case: Case, findings: list[Finding], probing: Probing) -> Verdict:
     s = case.settings
-    probes = (probing.network, probing.line)
+    probes = probing.probes
     wanted = [f"probes/{one.name}{part}" for one in probes for part in ("_accuracy", "", "_auc")]
-    wanted += ["probes/cnn_majority_gap", "probes/cnn_power", "distance/between_groups"]
+    wanted += ["probes/within_margin", "probes/cnn_majority_gap", "probes/cnn_power"]
+    wanted += ["distance/between_groups"]
     wanted += ["distance/to_reference", "cost/transport", "cost/gaussian_bound"]
     known = {one.name for one in findings}
     names = tuple(name for name in wanted if name in known)
-    told = "; ".join(_told(case, one) for one in probes)
+    told = "; ".join(
+        [_told(case, one) for one in (probing.network, probing.line)]
+        + [_short(one) for one in probing.marks]
+    )
     found = [
         one for one in probes if seen(one.after, case.z, one.null, one.balanced_null, s.confidence)
     ]
@@ -47,8 +51,7 @@ def _visible(case: Case, findings: list[Finding], probing: Probing) -> Verdict:
         reason = f"It can be recovered, up to {most:.4f} of {case.ceiling:.3f} nats"
         if most <= 0:
             reason = "It can be recovered, by accuracy, though no probe knows how sure to be"
-        gap = max(accuracy(case, one.after)[0] for one in probes) - case.majority
-        if gap <= s.margin:
+        if margin_answer(case, probing)[1] <= s.margin:
             reason += (
                 f", though accuracy is within the {100 * s.margin:g} points of the majority rate "
                 "that were asked for"
@@ -77,7 +80,7 @@ def _visible(case: Case, findings: list[Finding], probing: Probing) -> Verdict:
     if (probing.smallest or math.inf) > min(s.limit, case.ceiling):
         reason = (
             f"Nothing was found, but neither was a planted leak of the limit of {s.limit:g} nats: "
-            f"audit more images; {told}."
+            f"{_blind(case, probing)}; {told}."
         )
         return Verdict(VISIBLE, "inconclusive", reason, names)
     if _cheap(findings):
@@ -87,9 +90,20 @@ def _visible(case: Case, findings: list[Finding], probing: Probing) -> Verdict:
     reason = (
         f"No probe tells more than on shuffled groups: {told}. The same network finds "
         f"{network.before.information:.4f} nats on the originals, and a planted leak of "
-        f"{s.limit:g} nats"
+        f"{min(s.limit, case.ceiling):.3g} nats, a square that shows the group of some; weaker "
+        f"leaks could not have been seen with {len(case.z)} images"
     )
     return Verdict(VISIBLE, "removed", f"{reason}.", names)
+
+
+def _blind(case: Case, probing: Probing) -> str:
+    """From where on leaks could be seen, and what helps."""
+    if probing.smallest is None:
+        return f"with {len(case.z)} images no leak could be seen. Audit more"
+    return (
+        f"with {len(case.z)} images leaks below {probing.smallest:.3g} nats could not be seen. "
+        f"Audit more, or pass limit={probing.smallest:.3g} if that is what is asked for"
+    )
 
 
 def _told(case: Case, one: Probed) -> str:
@@ -100,6 +114,10 @@ def _told(case: Case, one: Probed) -> str:
         f"{percent(case.majority)}{before}), {one.after.information:.4f} nats, where shuffled "
         f"groups reach {one.reach:.4f} ({one.null.permutations} refits)"
     )
+
+
+def _short(one: Probed) -> str:
+    return f"{one.title}: {one.after.information:.4f} nats ({one.reach:.4f} shuffled)"
 
 
 def _cheap(findings: list[Finding]) -> str:

@@ -1,0 +1,157 @@
+"""A probe of single places: fixed patterns, however faint, and marks at a few pixels.
+
+Each image is seen in several ways, place by place: its values, what they differ by from their
+neighbours and the square of that, the parity of bytes, last bits, and whether a place has the value
+that is most common there. Of every way two things are learned: the direction between the means of
+the groups, which adds up a faint pattern over all places, and the few places that differ most.
+A line weighs them. A convolution shares its weights over places and shrinks the faint ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import special
+
+from infounlearn.audit.feature.probes import (
+    Job,
+    Reading,
+    deal,
+    log_prior,
+    logistic,
+    tempered,
+    to_learn,
+)
+from infounlearn.audit.images.traces import last_bits
+
+INNER = 4
+"""Parts of the rows to learn from; each is projected on a direction that the others show."""
+FEW = 4
+"""Places of each way that are read one by one."""
+
+
+@dataclass(eq=False)
+class _Fold:
+    """One probe to be trained: its rows, and what each way tells of all images."""
+
+    z: np.ndarray
+    check: np.ndarray
+    learn: np.ndarray
+    held: np.ndarray
+    prior: np.ndarray
+    told: list[np.ndarray] = field(default_factory=list)
+
+    def weights(self) -> np.ndarray:
+        """(n, m' · (1 + INNER)) whose product with images is a difference of means.
+
+        Per group (one of two, each of several): of all rows to learn from, then without each part.
+        """
+        groups = self.prior.shape[1]
+        part = np.arange(len(self.learn)) % INNER
+        found = []
+        for group in range(1 if groups == 2 else 0, groups):
+            for left_out in range(-1, INNER):
+                rows = self.learn[part != left_out]
+                inside = self.z[rows] == group
+                column = np.zeros(len(self.z), dtype=np.float32)
+                column[rows[inside]] = 1 / max(1, int(inside.sum()))
+                column[rows[~inside]] = -1 / max(1, int((~inside).sum()))
+                found.append(column)
+        return np.stack(found, axis=1)
+
+    def add(self, rows: np.ndarray, directions: np.ndarray, scores: np.ndarray) -> None:
+        """Keep the scores of one way, and the places that differ most."""
+        part = np.arange(len(self.learn)) % INNER
+        width = 1 + INNER
+        for first in range(0, directions.shape[1], width):
+            score = scores[:, first].copy()
+            score[self.learn] = scores[self.learn, first + 1 + part]
+            places = np.argsort(-np.abs(directions[:, first]), kind="stable")[:FEW]
+            self.told += [score[:, None], rows[:, places]]
+
+    def beliefs(self) -> np.ndarray:
+        """(held, m) log beliefs about the held-out images."""
+        columns = np.column_stack(self.told).astype(np.float64)
+        spread = columns[self.learn].std(0)
+        columns = (columns - columns[self.learn].mean(0)) / np.where(spread > 0, spread, 1.0)
+        model = logistic(0, columns.shape[1]).fit(columns[self.learn], self.z[self.learn])
+        margins = model.decision_function(columns)
+        if margins.ndim == 1:
+            margins = np.column_stack([np.zeros(len(margins)), margins])
+        ratio = special.log_softmax(margins, axis=1) - self.prior
+        return tempered(
+            ratio[self.check], ratio[self.held], self.prior, self.check, self.held, self.z
+        )
+
+
+def read_places(images: np.ndarray, jobs: list[Job]) -> list[Reading]:
+    """Every reading, in order: (n, c, h, w) float32 images, by cross-fitted probes of places.
+
+    The groups, folds and seeds are those of ``jobs``, whose tables are not read.
+    """
+    plans = [deal(job) for job in jobs]
+    folds = [
+        _fold(job, plan, fold)
+        for job, plan in zip(jobs, plans, strict=True)
+        for fold in range(job.folds)
+    ]
+    weights = [one.weights() for one in folds]
+    ends = np.cumsum([0, *(part.shape[1] for part in weights)])
+    together = np.concatenate(weights, axis=1)
+    for rows in ways(images):
+        directions = rows.T @ together
+        scores = rows @ directions
+        for one, start, end in zip(folds, ends[:-1], ends[1:], strict=True):
+            one.add(rows, directions[:, start:end], scores[:, start:end])
+    done = iter(folds)
+    found = []
+    for job, plan in zip(jobs, plans, strict=True):
+        log_q = np.empty((len(job.z), int(job.z.max()) + 1))
+        for fold in range(job.folds):
+            log_q[plan == fold] = next(done).beliefs()
+        shares = np.log(np.bincount(job.z) / len(job.z))
+        found.append(Reading(log_q[np.arange(len(job.z)), job.z] - shares[job.z], log_q, plan, 0))
+    return found
+
+
+def _fold(job: Job, plan: np.ndarray, fold: int) -> _Fold:
+    train = plan != fold
+    check, learn = to_learn(job.z, train, np.random.default_rng([*job.seed, fold]))
+    return _Fold(job.z, check, learn, np.flatnonzero(~train), log_prior(job.z, None, train))
+
+
+def ways(images: np.ndarray) -> Iterator[np.ndarray]:
+    """(n, c · h · w) float32 of each way, every place of mean 0 and variance 1 over all images."""
+    yield _scaled(images)
+    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
+    around = padded[:, :, :-2, 1:-1] + padded[:, :, 2:, 1:-1]
+    around += padded[:, :, 1:-1, :-2] + padded[:, :, 1:-1, 2:]
+    rest = images - around / 4
+    del padded, around
+    yield _scaled(rest)
+    yield _scaled(rest**2)
+    del rest
+    yield _scaled(np.rint(255 * images) % 2)
+    yield _scaled(last_bits(images))
+    flat = images.reshape(len(images), -1)
+    yield _scaled(flat == _most_common(flat))
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    rows = values.reshape(len(values), -1).astype(np.float32)
+    rows -= rows.mean(0, dtype=np.float64).astype(np.float32)
+    spread = rows.std(0, dtype=np.float64)
+    rows /= np.where(spread > 0, spread, 1.0).astype(np.float32)
+    return rows
+
+
+def _most_common(rows: np.ndarray) -> np.ndarray:
+    """(d,) most common value of each column of (n, d) rows, the least of several."""
+    ordered = np.sort(rows, axis=0)
+    index = np.arange(len(rows))[:, None]
+    new = np.ones(rows.shape, dtype=bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    run = index - np.maximum.accumulate(np.where(new, index, 0), axis=0)
+    return np.asarray(ordered[run.argmax(0), np.arange(rows.shape[1])])

@@ -1,0 +1,104 @@
+"""Statistics of each image in which a map may leave the group where networks do not look.
+
+Exact means, extremes and saturated values; parity of bytes and last bits of floats; repetitions of
+values; checkerboards, stripes and the lowest cosines; energy of edges by scale and by their place
+in blocks of eight, as JPEG leaves it; corners; differences of colours. No statistic uses the group.
+Boosted trees read their sizes, :class:`ExactValues` the way their values are written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infounlearn.audit.feature.columns import Table
+
+CHUNK = 256
+"""Images of which statistics are computed at once."""
+BLOCK = 8
+"""Period of the blocks of JPEG."""
+LOW = 4
+"""Lowest cosines of each side."""
+TINY = 1e-12
+"""Added to energies before their logarithm: far below that of one last bit of one byte."""
+ON_GRID = 1e-3
+"""Steps of a byte within which a float counts as a byte."""
+
+
+def traces(images: np.ndarray) -> Table:
+    """(n, k) statistics of (n, c, h, w) float32 images, as a table for probes."""
+    parts = [_traces(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
+    columns = np.concatenate(parts)
+    return Table(columns, np.zeros((len(images), 0), dtype=np.int64))
+
+
+def last_bits(images: np.ndarray) -> np.ndarray:
+    """Last bit of each float32, of those that any of them uses; int32, shaped alike."""
+    bits = np.ascontiguousarray(images, dtype=np.float32).view(np.int32)
+    used = int(np.bitwise_or.reduce(bits, axis=None)) & 0x7FFFFFFF
+    shift = (used & -used).bit_length() - 1 if used else 0
+    return np.asarray((bits >> shift) & 1)
+
+
+def _traces(images: np.ndarray) -> np.ndarray:
+    x = images.astype(np.float64)
+    n, c, h, w = x.shape
+    grey = x.mean(1)
+    steps = 255 * x
+    byte = np.rint(steps)
+    odd = byte.astype(np.int64) & 1
+    across, down = np.diff(x, axis=3), np.diff(x, axis=2)
+    ordered = np.sort(x.reshape(n, -1), axis=1)
+    own = images.view(np.int32) & 1
+    found = [
+        *(stat(x, axis=(2, 3)) for stat in (np.mean, np.std, np.min, np.max)),
+        *(_share(x == end) for end in (0.0, 1.0)),
+        *(_share(outside) for outside in (x < 0, x > 1)),
+        _share(ordered[:, 1:] == ordered[:, :-1]),  # how few different values there are
+        _share(across == 0),
+        _share(down == 0),
+        odd.mean((2, 3)),
+        odd.sum((1, 2, 3)) % 2,
+        byte.sum((1, 2, 3)) % 4,
+        np.abs(steps - byte).mean((1, 2, 3)),
+        _share(np.abs(steps - byte) < ON_GRID),
+        own.mean((1, 2, 3)),
+        own.sum((1, 2, 3)) % 2,
+        *(_logged(part) for part in (across, down, np.diff(across, axis=2))),
+        *(_logged(np.diff(part, axis=axis)) for part, axis in ((across, 3), (down, 2))),
+        *_blocks(across, 3),
+        *_blocks(down, 2),
+        x[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].reshape(n, -1),
+        *(_signed(x, rows, columns) for rows, columns in ((1, 0), (0, 1), (1, 1))),
+        *(_signed(odd.astype(np.float64), *signs) for signs in ((1, 0), (0, 1), (1, 1))),
+        (_cosines(h) @ grey @ _cosines(w).T).reshape(n, -1),
+        *(np.abs(x[:, first] - x[:, first - 1]).mean((1, 2)) for first in range(1, c)),
+    ]
+    return np.column_stack([part.reshape(n, -1).astype(np.float64) for part in found])
+
+
+def _share(which: np.ndarray) -> np.ndarray:
+    return which.reshape(len(which), -1).mean(1)
+
+
+def _logged(differences: np.ndarray) -> np.ndarray:
+    return np.log((differences**2).reshape(len(differences), -1).mean(1) + TINY)
+
+
+def _blocks(differences: np.ndarray, axis: int) -> list[np.ndarray]:
+    """Size of the steps at each place of a block of eight, beside that of all."""
+    size = np.abs(differences).mean(tuple({1, 2, 3} - {axis}))  # (n, steps)
+    whole = size.mean(1) + TINY
+    places = min(BLOCK, size.shape[1])
+    return [np.log(size[:, place::BLOCK].mean(1) / whole + TINY) for place in range(places)]
+
+
+def _signed(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """(n, c) mean with signs that alternate along rows, along columns, or along both."""
+    h, w = x.shape[2:]
+    signs = (-1.0) ** (rows * np.arange(h)[:, None] + columns * np.arange(w)[None])
+    return np.asarray((x * signs).mean((2, 3)))
+
+
+def _cosines(size: int) -> np.ndarray:
+    """(LOW, size) lowest cosines, rows of mean square 1 over ``size`` squared."""
+    return np.cos(np.pi * np.arange(LOW)[:, None] * (np.arange(size) + 0.5) / size) / size

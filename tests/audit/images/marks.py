@@ -1,0 +1,125 @@
+"""Ways to write a group into images that were independent of it, where no eye looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Mark = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+
+
+def textures(n: int, side: int, seed: int, channels: int = 1) -> np.ndarray:
+    """(n, channels, side, side) images with a spectrum like that of photographs, from 0 to 1."""
+    rng = np.random.default_rng([seed, 5])
+    low = np.fft.fftfreq(side)
+    size = np.sqrt(low[:, None] ** 2 + low[None] ** 2)
+    size[0, 0] = 1 / side
+    noise = np.fft.fft2(rng.normal(size=(n, channels, side, side)))
+    found = np.fft.ifft2(noise / size**1.3).real
+    return (0.5 + 0.18 * found / found.std()).clip(0.02, 0.98).astype(np.float32)
+
+
+def signs(z: np.ndarray) -> np.ndarray:
+    return (2.0 * z - 1)[:, None, None, None].astype(np.float32)
+
+
+def checkerboard(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    h, w = x.shape[2:]
+    board = (-1.0) ** (np.arange(h)[:, None] + np.arange(w)).astype(np.float32)
+    return (x + 0.004 * signs(z) * board).astype(np.float32)
+
+
+def faint_pattern(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A fixed pattern of ± one step of a byte in every pixel."""
+    pattern = rng.choice([-1.0, 1.0], size=x.shape[1:])
+    return (x + signs(z) * pattern / 255).astype(np.float32)
+
+
+def equal_means(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Brightness made equal within a group, a thousandth apart between them."""
+    level = 0.5 + 1e-3 * z[:, None, None, None]
+    return (x - x.mean((1, 2, 3), keepdims=True) + level).astype(np.float32)
+
+
+def byte_parity(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return (((np.rint(255 * x).astype(np.int64) & ~1) | z[:, None, None, None]) / 255).astype("f4")
+
+
+def scattered_parity(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The parity of every byte is a fixed bit of its place, turned over in one group."""
+    bit = rng.integers(0, 2, size=x.shape[1:]) ^ z[:, None, None, None]
+    return (((np.rint(255 * x).astype(np.int64) & ~1) | bit) / 255).astype(np.float32)
+
+
+def total_parity(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Bytes add up to an even number in one group, to an odd one in the other: one pixel moved."""
+    byte = np.rint(255 * x).astype(np.int64)
+    wrong = (byte.sum((1, 2, 3)) - z) % 2
+    rows, columns = rng.integers(0, x.shape[2], len(x)), rng.integers(0, x.shape[3], len(x))
+    byte[np.arange(len(x)), 0, rows, columns] += wrong
+    return (byte / 255).astype(np.float32)
+
+
+def last_bit_of_one_pixel(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    found = x.copy()
+    bits = found.view(np.int32)
+    bits[:, 0, 5, 3] = (bits[:, 0, 5, 3] & ~1) | z
+    return found
+
+
+def constant_corner(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    found = x.copy()
+    found[z == 1, :, 0, 0] = 0.5
+    return found
+
+
+def constant_pixel(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    found = x.copy()
+    found[z == 1, :, 6, 9] = 0.5
+    return found
+
+
+def jpeg_like(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blocks of eight moved by a step of a byte, another for each block, in one group."""
+    n, c, h, w = x.shape
+    step = rng.choice([-1.5, 1.5], size=(n, c, h // 8, w // 8)) / 255
+    moved = x + step.repeat(8, 2).repeat(8, 3) * z[:, None, None, None]
+    return moved.astype(np.float32)
+
+
+def clipped(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The brightest pixel of an image reaches 1 exactly in one group, almost in the other."""
+    peak = x.reshape(len(x), -1).max(1)[:, None, None, None]
+    return (x / peak * np.where(z == 1, 1, 1 - 1e-6)[:, None, None, None]).astype(np.float32)
+
+
+def smoothed(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One group is a little softer than the other, as what a network drew often is."""
+    soft = (x + np.roll(x, 1, 3)) / 2
+    return np.where(z[:, None, None, None] == 1, 0.95 * x + 0.05 * soft, x).astype(np.float32)
+
+
+def mirrored(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Images brighter on the left, or, mirrored, on the right; by little."""
+    slope = np.linspace(-0.01, 0.01, x.shape[3], dtype=np.float32)
+    level = x - x.mean((2, 3), keepdims=True)
+    lean = (level * slope).sum(3, keepdims=True).mean((2, 3), keepdims=True)
+    return (x - lean * slope / (slope**2).sum() + signs(z) * slope).astype(np.float32)
+
+
+MARKS: tuple[Mark, ...] = (
+    checkerboard,
+    faint_pattern,
+    equal_means,
+    byte_parity,
+    scattered_parity,
+    total_parity,
+    last_bit_of_one_pixel,
+    constant_corner,
+    constant_pixel,
+    jpeg_like,
+    clipped,
+    smoothed,
+    mirrored,
+)
