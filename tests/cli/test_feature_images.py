@@ -260,3 +260,21 @@ def test_an_interrupt_leaves_nothing_but_the_state(
     said = run("feature", "images/", *USUAL, *SHORT)
     assert said.code == 130
     assert not (place / "out").exists()
+
+
+def test_only_the_figure_of_images_takes_an_attribute(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = run("figure", "gaussian-toy", "--attribute", "Male", "--quick", "--out", "f")
+    assert said.code == 2
+    assert "takes no --attribute" in said.err
+    said = run(
+        "figure", "image-barycenter", "--attribute", "Male", "--data", "digits", "--out", "f"
+    )
+    assert said.code == 2
+    assert "--data celeba" in said.err
+    monkeypatch.setenv("INFOUNLEARN_DATA", str(tmp_path / "none"))
+    said = run("figure", "image-barycenter", "--attribute", "Male", "--out", "f")
+    assert said.code == 2
+    assert "list_attr_celeba.txt" in said.err

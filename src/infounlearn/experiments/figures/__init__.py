@@ -18,6 +18,7 @@ FIGURES = {
     "output-densities": "infounlearn.experiments.figures.output_densities:run",
     "gaussian-toy": "infounlearn.experiments.figures.gaussian_toy:run",
     "adult-release": "infounlearn.experiments.figures.adult_release:run",
+    "image-barycenter": "infounlearn.experiments.figures.image_barycenter:run",
     "tabular-frontiers": "infounlearn.experiments.figures.tabular_frontiers:run",
 }
 """Name of each figure, and ``module:function`` of what makes it; loaded when first used."""

@@ -57,6 +57,8 @@ class Story:
         notes: see :class:`FigureResult`.
         settings: every number that the result depends on.
         hashes: SHA-256 of the record sets.
+        part: what is added to the name of the files, where one figure has several forms.
+        options: what is added to the command, for the same reason.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Story:
     notes: Sequence[str]
     settings: Mapping[str, Any]
     hashes: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
+    options: str = ""
 
 
 def check_folder(out: Path, seed: int) -> None:
@@ -87,12 +91,13 @@ def write(story: Story, drawing: Figure, out: Path) -> FigureResult:
 
     A quick figure gets names of its own (``NAME-quick.svg``), so it never replaces a full one.
     """
-    stem = story.name + ("-quick" if story.quick else "")
+    stem = story.name + story.part + ("-quick" if story.quick else "")
     contents = {f"{stem}.svg": _render(drawing, "svg"), f"{stem}.png": _render(drawing, "png")}
     contents[f"{stem}.csv"] = _csv(story.rows)
     record = {
         "figure": story.name,
-        "command": f"infounlearn figure {story.name}{' --quick' * story.quick} --seed {story.seed}",
+        "command": f"infounlearn figure {story.name}{story.options}{' --quick' * story.quick} "
+        f"--seed {story.seed}",
         "quick": story.quick,
         "seed": story.seed,
         "settings": dict(story.settings),
