@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _benchmarks(rounds: int, steps: int, tiny: bool) -> dict[str, Callable[[], list[Line]]]:
-    from benchmarks import challenge, information, penalty, transport, trial
+    from benchmarks import challenge, images, information, penalty, transport, trial
     from benchmarks import steps as step_cost
 
     few, rows = max(2, rounds // 4), 500 if tiny else None
@@ -64,6 +64,7 @@ def _benchmarks(rounds: int, steps: int, tiny: bool) -> dict[str, Callable[[], l
         "transport": lambda: transport.run(rounds=rounds, tiny=tiny),
         "penalty": lambda: penalty.run(rounds=rounds, steps=steps),
         "challenge": lambda: challenge.run(rounds=few, tiny=tiny),
+        "images": lambda: images.run(rounds=few, tiny=tiny),
     }
 
 
@@ -108,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     parser.add_argument("--tiny", action="store_true", help="a few steps, to see that it runs")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
-    names = ("step", "trial", "information", "transport", "penalty", "challenge")
+    names = ("step", "trial", "information", "transport", "penalty", "challenge", "images")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     return parser
 
