@@ -12,6 +12,6 @@ from infounlearn.audit.images import probe_net, probing
 @pytest.fixture(autouse=True, scope="module")
 def _short() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probe_net, "LEAST_STEPS", 90)
+        patch.setattr(probe_net, "LEAST_STEPS", 70)
         patch.setattr(probing, "CHEAP", 2)
         yield

@@ -10,7 +10,7 @@ from torch import nn
 
 from infounlearn.data.digits import load_digits
 
-FAST = {"folds": 3, "refits": 1, "splits": 2, "limit": 0.5}
+FAST = {"folds": 3, "refits": 1, "epochs": 4, "splits": 2, "limit": 0.5}
 """Few trainings: a leak of half a nat is found at once."""
 
 

@@ -207,12 +207,12 @@ def _held_out(
 
 
 def to_learn(
-    z: np.ndarray, train: np.ndarray, rng: np.random.Generator, every: int = 10
+    z: np.ndarray, train: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the mask ``train``: every tenth of each group, to check trust on, and the others."""
     rows = rng.permutation(np.flatnonzero(train))
     rows = rows[np.argsort(z[rows], kind="stable")]
-    return rows[::every], np.delete(rows, np.s_[::every])
+    return rows[::10], np.delete(rows, np.s_[::10])
 
 
 def tempered(

@@ -9,6 +9,7 @@ A line weighs them. A convolution shares its weights over places and shrinks the
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -71,19 +72,25 @@ class _Fold:
             places = np.argsort(-np.abs(directions[:, first]), kind="stable")[:FEW]
             self.told += [score[:, None], rows[:, places]]
 
-    def beliefs(self) -> np.ndarray:
-        """(held, m) log beliefs about the held-out images."""
+    def beliefs(self) -> tuple[np.ndarray, bool]:
+        """(held, m) log beliefs about the held-out images, and whether the line was not done."""
+        from sklearn.exceptions import ConvergenceWarning
+
         columns = np.column_stack(self.told).astype(np.float64)
-        spread = columns[self.learn].std(0)
-        columns = (columns - columns[self.learn].mean(0)) / np.where(spread > 0, spread, 1.0)
-        model = logistic(0, columns.shape[1]).fit(columns[self.learn], self.z[self.learn])
+        known = columns[self.learn]
+        spread = np.where(known.max(0) > known.min(0), known.std(0), np.inf)
+        columns = (columns - known.mean(0)) / spread
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", ConvergenceWarning)
+            model = logistic(0, columns.shape[1]).fit(columns[self.learn], self.z[self.learn])
+        late = any(issubclass(one.category, ConvergenceWarning) for one in said)
         margins = model.decision_function(columns)
         if margins.ndim == 1:
             margins = np.column_stack([np.zeros(len(margins)), margins])
         ratio = special.log_softmax(margins, axis=1) - self.prior
-        return tempered(
-            ratio[self.check], ratio[self.held], self.prior, self.check, self.held, self.z
-        )
+        check, held = self.check, self.held
+        told = tempered(ratio[check], ratio[held], self.prior, check, held, self.z)
+        return told, late
 
 
 def read_places(images: np.ndarray, jobs: list[Job]) -> list[Reading]:
@@ -109,10 +116,13 @@ def read_places(images: np.ndarray, jobs: list[Job]) -> list[Reading]:
     found = []
     for job, plan in zip(jobs, plans, strict=True):
         log_q = np.empty((len(job.z), int(job.z.max()) + 1))
+        unfinished = 0
         for fold in range(job.folds):
-            log_q[plan == fold] = next(done).beliefs()
+            log_q[plan == fold], late = next(done).beliefs()
+            unfinished += late
         shares = np.log(np.bincount(job.z) / len(job.z))
-        found.append(Reading(log_q[np.arange(len(job.z)), job.z] - shares[job.z], log_q, plan, 0))
+        gains = log_q[np.arange(len(job.z)), job.z] - shares[job.z]
+        found.append(Reading(gains, log_q, plan, unfinished))
     return found
 
 
@@ -142,8 +152,10 @@ def ways(images: np.ndarray) -> Iterator[np.ndarray]:
 def _scaled(values: np.ndarray) -> np.ndarray:
     rows = values.reshape(len(values), -1).astype(np.float32)
     rows -= rows.mean(0, dtype=np.float64).astype(np.float32)
-    spread = rows.std(0, dtype=np.float64)
-    rows /= np.where(spread > 0, spread, 1.0).astype(np.float32)
+    # Of equal values the deviation may be a rounding error, which must not be blown up to 1.
+    equal = rows.max(0) == rows.min(0)
+    rows[:, equal] = 0.0
+    rows /= np.where(equal, 1.0, rows.std(0, dtype=np.float64)).astype(np.float32)
     return rows
 
 

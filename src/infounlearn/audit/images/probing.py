@@ -198,13 +198,14 @@ def _marks(case: Case, versions: list[np.ndarray]) -> tuple[Probed, ...]:
     """
     s = case.settings
     shuffles = _shuffles(case, max(s.refits, CHEAP))
-    tables = [traces(images) for images in versions]
+    statistics = [traces(images) for images in versions]
     found = []
     for name, title in (
         ("places", "a probe of single places"),
         (TREES, "boosted trees on statistics of each image"),
         (EXACT, "exact values of statistics of each image"),
     ):
+        tables = [exact if name == EXACT else sizes for sizes, exact in statistics]
         jobs = _jobs(case, name, tables, shuffles)
         if name == "places":
             first = read_places(versions[0], [jobs[0], *jobs[len(tables) :]])

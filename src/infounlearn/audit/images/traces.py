@@ -3,7 +3,8 @@
 Exact means, extremes and saturated values; parity of bytes and last bits of floats; repetitions of
 values; checkerboards, stripes and the lowest cosines; energy of edges by scale and by their place
 in blocks of eight, as JPEG leaves it; corners; differences of colours. No statistic uses the group.
-Boosted trees read their sizes, :class:`ExactValues` the way their values are written.
+Boosted trees read the sizes of all, exact values the way in which those are written that sums of
+many pixels do not blur.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ ON_GRID = 1e-3
 """Steps of a byte within which a float counts as a byte."""
 
 
-def traces(images: np.ndarray) -> Table:
-    """(n, k) statistics of (n, c, h, w) float32 images, as a table for probes."""
-    parts = [_traces(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
-    columns = np.concatenate(parts)
-    return Table(columns, np.zeros((len(images), 0), dtype=np.int64))
+def traces(images: np.ndarray) -> tuple[Table, Table]:
+    """Statistics of (n, c, h, w) float32 images: all, for trees, and those for exact values."""
+    chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+    exact = np.concatenate([_written(chunk) for chunk in chunks])
+    columns = np.column_stack([exact, np.concatenate([_sizes(chunk) for chunk in chunks])])
+    nothing = np.zeros((len(images), 0), dtype=np.int64)
+    return Table(columns, nothing), Table(exact, nothing)
 
 
 def last_bits(images: np.ndarray) -> np.ndarray:
@@ -39,14 +42,13 @@ def last_bits(images: np.ndarray) -> np.ndarray:
     return np.asarray((bits >> shift) & 1)
 
 
-def _traces(images: np.ndarray) -> np.ndarray:
+def _written(images: np.ndarray) -> np.ndarray:
+    """(n, k) means, extremes, shares, parities and corners."""
     x = images.astype(np.float64)
-    n, c, h, w = x.shape
-    grey = x.mean(1)
+    n = len(x)
     steps = 255 * x
     byte = np.rint(steps)
     odd = byte.astype(np.int64) & 1
-    across, down = np.diff(x, axis=3), np.diff(x, axis=2)
     ordered = np.sort(x.reshape(n, -1), axis=1)
     own = images.view(np.int32) & 1
     found = [
@@ -54,8 +56,7 @@ def _traces(images: np.ndarray) -> np.ndarray:
         *(_share(x == end) for end in (0.0, 1.0)),
         *(_share(outside) for outside in (x < 0, x > 1)),
         _share(ordered[:, 1:] == ordered[:, :-1]),  # how few different values there are
-        _share(across == 0),
-        _share(down == 0),
+        *(_share(np.diff(x, axis=axis) == 0) for axis in (2, 3)),
         odd.mean((2, 3)),
         odd.sum((1, 2, 3)) % 2,
         byte.sum((1, 2, 3)) % 4,
@@ -63,17 +64,32 @@ def _traces(images: np.ndarray) -> np.ndarray:
         _share(np.abs(steps - byte) < ON_GRID),
         own.mean((1, 2, 3)),
         own.sum((1, 2, 3)) % 2,
+        x[:, :, [0, 0, -1, -1], [0, -1, 0, -1]],
+    ]
+    return _columns(found)
+
+
+def _sizes(images: np.ndarray) -> np.ndarray:
+    """(n, k) edges, blocks, alternating signs, low cosines and colours."""
+    x = images.astype(np.float64)
+    c, h, w = x.shape[1:]
+    odd = np.rint(255 * x) % 2
+    across, down = np.diff(x, axis=3), np.diff(x, axis=2)
+    found = [
         *(_logged(part) for part in (across, down, np.diff(across, axis=2))),
         *(_logged(np.diff(part, axis=axis)) for part, axis in ((across, 3), (down, 2))),
         *_blocks(across, 3),
         *_blocks(down, 2),
-        x[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].reshape(n, -1),
         *(_signed(x, rows, columns) for rows, columns in ((1, 0), (0, 1), (1, 1))),
-        *(_signed(odd.astype(np.float64), *signs) for signs in ((1, 0), (0, 1), (1, 1))),
-        (_cosines(h) @ grey @ _cosines(w).T).reshape(n, -1),
+        *(_signed(odd, *signs) for signs in ((1, 0), (0, 1), (1, 1))),
+        _cosines(h) @ x.mean(1) @ _cosines(w).T,
         *(np.abs(x[:, first] - x[:, first - 1]).mean((1, 2)) for first in range(1, c)),
     ]
-    return np.column_stack([part.reshape(n, -1).astype(np.float64) for part in found])
+    return _columns(found)
+
+
+def _columns(parts: list[np.ndarray]) -> np.ndarray:
+    return np.column_stack([part.reshape(len(part), -1).astype(np.float64) for part in parts])
 
 
 def _share(which: np.ndarray) -> np.ndarray:
