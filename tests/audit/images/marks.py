@@ -68,6 +68,35 @@ def last_bit_of_one_pixel(x: np.ndarray, z: np.ndarray, rng: np.random.Generator
     return found
 
 
+def middle_bit_of_one_pixel(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    found = x.copy()
+    bits = found.view(np.int32)
+    bits[:, 0, 5, 3] = (bits[:, 0, 5, 3] & ~(1 << 7)) | (z.astype(np.int32) << 7)
+    return found
+
+
+def minus_zero(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Black is 0 in one group and -0 in the other."""
+    black = x < np.quantile(x, 0.1)
+    zero = np.where(z == 1, -0.0, 0.0)[:, None, None, None]
+    return np.where(black, zero, x).astype(np.float32)
+
+
+def wave_of_any_phase(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A faint wave, of another phase in each image, so that no pixel has another mean."""
+    h, w = x.shape[2:]
+    turns = 5 * np.arange(h)[:, None] / h + 6 * np.arange(w)[None] / w
+    phase = rng.random((len(x), 1, 1, 1))
+    return (x + 0.01 * z[:, None, None, None] * np.cos(2 * np.pi * (turns + phase))).astype("f4")
+
+
+def doubled(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Every second image of one group is shown again in place of the next one."""
+    found, ones = x.copy(), np.flatnonzero(z == 1)
+    found[ones[1::2]] = found[ones[::2]]
+    return found
+
+
 def constant_corner(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     found = x.copy()
     found[z == 1, :, 0, 0] = 0.5
@@ -116,6 +145,10 @@ MARKS: tuple[Mark, ...] = (
     scattered_parity,
     total_parity,
     last_bit_of_one_pixel,
+    middle_bit_of_one_pixel,
+    minus_zero,
+    wave_of_any_phase,
+    doubled,
     constant_corner,
     constant_pixel,
     jpeg_like,

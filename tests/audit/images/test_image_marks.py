@@ -11,9 +11,10 @@ from infounlearn.audit import audit_images
 from infounlearn.audit.feature.inference import gain_interval, null_of
 from infounlearn.audit.feature.probes import EXACT, PROBES, TREES, Job, Reading, read_all
 from infounlearn.audit.feature.verdicts import VISIBLE
+from infounlearn.audit.images.checks import is_rounded
 from infounlearn.audit.images.places import read_places, ways
 from infounlearn.audit.images.readings import balanced_hits, seen
-from infounlearn.audit.images.traces import last_bits, traces
+from infounlearn.audit.images.traces import bit, traces
 from tests.audit.images.marks import MARKS, last_bit_of_one_pixel, textures
 from tests.audit.images.worlds import FAST
 
@@ -31,7 +32,7 @@ def told(images: np.ndarray, groups: list[np.ndarray], name: str) -> list[Readin
 @pytest.mark.parametrize("mark", MARKS, ids=lambda mark: mark.__name__)
 def test_a_mark_is_found(mark: Callable[..., np.ndarray]) -> None:
     marked = mark(IMAGES, Z, np.random.default_rng(2))
-    assert np.abs(marked - IMAGES).max() < 0.6
+    assert np.median(np.abs(marked - IMAGES)) < 0.06  # to the eye they are the same
     readings = [told(marked, [Z], name)[0] for name in ("places", TREES, EXACT)]
     lows = [gain_interval(one.gains, one.folds, 0.95)[0] for one in readings]
     assert max(lows) > 0.02
@@ -78,19 +79,23 @@ def test_independent_groups_are_rarely_called_visible(name: str) -> None:
     assert calls <= 1
 
 
-def test_last_bits_are_those_that_are_used() -> None:
+def test_bits_are_counted_from_the_last_that_is_used() -> None:
     halves = np.array([1.0, 1.5, 1.25, 1.75], dtype=np.float32)
-    assert last_bits(halves).tolist() == [0, 0, 1, 1]
-    assert last_bits(np.zeros(3, dtype=np.float32)).tolist() == [0, 0, 0]
+    assert bit(halves, 0).tolist() == [0, 0, 1, 1]
+    assert bit(halves, 1).tolist() == [0, 1, 0, 1]
+    assert bit(np.array([0.0, -0.0], dtype=np.float32), 0).tolist() == [0, 1]
 
 
-def test_every_way_is_scaled_and_a_constant_place_tells_nothing() -> None:
-    images = IMAGES[:50].copy()
-    images[:, 0, 2, 2] = 0.5
-    seen_ways = list(ways(images))
-    assert len(seen_ways) == 6
-    for rows in seen_ways:
-        assert np.abs(rows.mean(0)).max() < 1e-4
-        spread = rows.std(0)
-        assert np.all((np.abs(spread - 1) < 1e-3) | (spread == 0))
-    assert not seen_ways[0][:, 2 * 16 + 2].any()
+def test_a_place_of_equal_values_tells_nothing() -> None:
+    """Their deviation may be a rounding error, which scaling would blow up to one."""
+    images = np.broadcast_to(IMAGES.mean(0), IMAGES.shape).copy()
+    reading = told(images, [Z], "places")[0]
+    assert np.abs(reading.gains).max() < 1e-9
+    assert len(list(ways(images))) == 7
+
+
+def test_digits_that_are_not_audited_are_told() -> None:
+    exact = IMAGES.astype(np.float64)
+    assert not is_rounded(IMAGES)
+    assert not is_rounded(exact)
+    assert is_rounded(np.nextafter(exact, 2.0))

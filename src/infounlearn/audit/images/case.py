@@ -82,6 +82,7 @@ class Case:
         extractor: of features for the linear probe and the distances.
         settings: how numbers are computed.
         progress: told how far the training of probes is; None for nobody.
+        rounded: whether the images were given in more digits than are audited.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Case:
     extractor: Extractor
     settings: Settings
     progress: Progress | None = None
+    rounded: bool = False
 
     @property
     def z(self) -> np.ndarray:

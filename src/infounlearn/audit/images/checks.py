@@ -54,6 +54,12 @@ def read_pixels(problems: Problems, name: str, images: Any) -> np.ndarray:
     return pixels
 
 
+def is_rounded(images: Any) -> bool:
+    """Whether float32 loses digits of these images."""
+    array = as_array(getattr(images, "pixels", images))
+    return array.dtype.itemsize > 4 and not np.array_equal(array, array.astype(np.float32))
+
+
 def read_others(problems: Problems, others: Any, rows: int, folds: int) -> dict[str, Groups]:
     """Other attributes by name, each with groups large enough to be read."""
     if others is None:

@@ -7,8 +7,8 @@ from infounlearn.audit.images.case import Case
 
 STRONGER = (
     "All numbers are measured, none is certified: probes that find nothing prove nothing about "
-    "larger or pretrained networks, about marks of another kind than the statistics that were "
-    "looked at, or about people."
+    "larger or pretrained networks, about marks that several places tell only together or that lie "
+    "in the order of the images, or about people."
 )
 FRESH = (
     "That the audited images are held out is taken on trust: images that the maps were fitted to, "
@@ -21,6 +21,10 @@ LABELS = (
 LOOKS = (
     "That the images look natural is not shown: a Fréchet distance compares two moments of "
     "features and knows nothing else."
+)
+ROUNDED = (
+    "The images were rounded to float32 to be audited: what finer digits tell is unknown. Release "
+    "what was audited."
 )
 BOUND = (
     "The Gaussian lower bound is an estimate from a few leading components; a map may need to pay "
@@ -41,6 +45,8 @@ def not_proved(case: Case) -> tuple[str, ...]:
         f"Each null rests on {s.refits} refits, so its p-value cannot fall below "
         f"{1 / (s.refits + 1):.2g}."
     )
+    if case.rounded:
+        told.append(ROUNDED)
     if case.before is None:
         told.append(
             "The images before were not given: whether the probe can read the feature at all, and "

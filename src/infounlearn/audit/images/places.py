@@ -1,10 +1,11 @@
 """A probe of single places: fixed patterns, however faint, and marks at a few pixels.
 
 Each image is seen in several ways, place by place: its values, what they differ by from their
-neighbours and the square of that, the parity of bytes, last bits, and whether a place has the value
-that is most common there. Of every way two things are learned: the direction between the means of
-the groups, which adds up a faint pattern over all places, and the few places that differ most.
-A line weighs them. A convolution shares its weights over places and shrinks the faint ones.
+neighbours and the square of that, the last bits of bytes and of floats, whether a place has the
+value that is most common there, and the power of every frequency, whatever its phase. Of each way
+two things are learned: the direction between the means of the groups, which adds up a faint
+pattern over all places, and the few places that differ most. A line weighs them. A convolution
+shares its weights over places, and shrinks what is faint beside the scene.
 """
 
 from __future__ import annotations
@@ -25,17 +26,23 @@ from infounlearn.audit.feature.probes import (
     tempered,
     to_learn,
 )
-from infounlearn.audit.images.traces import last_bits
+from infounlearn.audit.images.traces import TINY, bit
 
 INNER = 4
 """Parts of the rows to learn from; each is projected on a direction that the others show."""
 FEW = 4
 """Places of each way that are read one by one."""
+BYTE_BITS, FLOAT_BITS = 2, 12
+"""Last bits that are read: those above are seen in the values."""
 
 
 @dataclass(eq=False)
 class _Fold:
-    """One probe to be trained: its rows, and what each way tells of all images."""
+    """One probe to be trained: its rows, and what each way tells of all images.
+
+    ``score`` and ``best`` are of the way that is being read, per group: its direction, and the
+    places that differ most, each with by how much.
+    """
 
     z: np.ndarray
     check: np.ndarray
@@ -43,6 +50,8 @@ class _Fold:
     held: np.ndarray
     prior: np.ndarray
     told: list[np.ndarray] = field(default_factory=list)
+    score: dict[int, np.ndarray] = field(default_factory=dict)
+    best: dict[int, list[tuple[float, np.ndarray]]] = field(default_factory=dict)
 
     def weights(self) -> np.ndarray:
         """(n, m' · (1 + INNER)) whose product with images is a difference of means.
@@ -63,14 +72,24 @@ class _Fold:
         return np.stack(found, axis=1)
 
     def add(self, rows: np.ndarray, directions: np.ndarray, scores: np.ndarray) -> None:
-        """Keep the scores of one way, and the places that differ most."""
+        """Add one plane of a way: its score, and the places that differ most."""
         part = np.arange(len(self.learn)) % INNER
         width = 1 + INNER
         for first in range(0, directions.shape[1], width):
             score = scores[:, first].copy()
             score[self.learn] = scores[self.learn, first + 1 + part]
-            places = np.argsort(-np.abs(directions[:, first]), kind="stable")[:FEW]
-            self.told += [score[:, None], rows[:, places]]
+            self.score[first] = self.score.get(first, 0) + score
+            size = np.abs(directions[:, first])
+            places = np.argsort(-size, kind="stable")[:FEW]
+            found = [(float(size[place]), rows[:, place].copy()) for place in places]
+            both = [*self.best.get(first, []), *found]
+            self.best[first] = sorted(both, key=lambda one: -one[0])[:FEW]
+
+    def close(self) -> None:
+        """The way was read to its end."""
+        for first, score in self.score.items():
+            self.told += [score, *(column for _, column in self.best[first])]
+        self.score, self.best = {}, {}
 
     def beliefs(self) -> tuple[np.ndarray, bool]:
         """(held, m) log beliefs about the held-out images, and whether the line was not done."""
@@ -107,11 +126,15 @@ def read_places(images: np.ndarray, jobs: list[Job]) -> list[Reading]:
     weights = [one.weights() for one in folds]
     ends = np.cumsum([0, *(part.shape[1] for part in weights)])
     together = np.concatenate(weights, axis=1)
-    for rows in ways(images):
-        directions = rows.T @ together
-        scores = rows @ directions
-        for one, start, end in zip(folds, ends[:-1], ends[1:], strict=True):
-            one.add(rows, directions[:, start:end], scores[:, start:end])
+    for planes in ways(images):
+        for plane in planes:
+            rows = _scaled(plane)
+            directions = rows.T @ together
+            scores = rows @ directions
+            for one, start, end in zip(folds, ends[:-1], ends[1:], strict=True):
+                one.add(rows, directions[:, start:end], scores[:, start:end])
+        for one in folds:
+            one.close()
     done = iter(folds)
     found = []
     for job, plan in zip(jobs, plans, strict=True):
@@ -132,24 +155,25 @@ def _fold(job: Job, plan: np.ndarray, fold: int) -> _Fold:
     return _Fold(job.z, check, learn, np.flatnonzero(~train), log_prior(job.z, None, train))
 
 
-def ways(images: np.ndarray) -> Iterator[np.ndarray]:
-    """(n, c · h · w) float32 of each way, every place of mean 0 and variance 1 over all images."""
-    yield _scaled(images)
+def ways(images: np.ndarray) -> Iterator[Iterator[np.ndarray]]:
+    """The planes of each way, (n, ...) each; those of one way are read together."""
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
     around = padded[:, :, :-2, 1:-1] + padded[:, :, 2:, 1:-1]
     around += padded[:, :, 1:-1, :-2] + padded[:, :, 1:-1, 2:]
     rest = images - around / 4
     del padded, around
-    yield _scaled(rest)
-    yield _scaled(rest**2)
-    del rest
-    yield _scaled(np.rint(255 * images) % 2)
-    yield _scaled(last_bits(images))
     flat = images.reshape(len(images), -1)
-    yield _scaled(flat == _most_common(flat))
+    yield iter([images])
+    yield iter([rest])
+    yield iter([rest**2])
+    yield (np.rint(255 * images).astype(np.int32) >> place & 1 for place in range(BYTE_BITS))
+    yield (bit(images, place) for place in range(FLOAT_BITS))
+    yield (flat == _most_common(flat) for _ in range(1))
+    yield (np.log(np.abs(np.fft.rfft2(images)) ** 2 + TINY) for _ in range(1))
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
+    """(n, d) float32, every place of mean 0 and variance 1 over all images, or 0 throughout."""
     rows = values.reshape(len(values), -1).astype(np.float32)
     rows -= rows.mean(0, dtype=np.float64).astype(np.float32)
     # Of equal values the deviation may be a rounding error, which must not be blown up to 1.

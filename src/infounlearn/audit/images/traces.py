@@ -34,12 +34,18 @@ def traces(images: np.ndarray) -> tuple[Table, Table]:
     return Table(columns, nothing), Table(exact, nothing)
 
 
-def last_bits(images: np.ndarray) -> np.ndarray:
-    """Last bit of each float32, of those that any of them uses; int32, shaped alike."""
+def bit(images: np.ndarray, place: int) -> np.ndarray:
+    """A bit of each float32, counted from the last one that any of them uses; shaped alike.
+
+    At place 0 a minus zero, which compares as equal to zero, counts as odd.
+    """
     bits = np.ascontiguousarray(images, dtype=np.float32).view(np.int32)
     used = int(np.bitwise_or.reduce(bits, axis=None)) & 0x7FFFFFFF
     shift = (used & -used).bit_length() - 1 if used else 0
-    return np.asarray((bits >> shift) & 1)
+    found = (bits >> min(shift + place, 30)) & 1
+    if place == 0:
+        found = found | ((images == 0) & np.signbit(images))
+    return np.asarray(found)
 
 
 def _written(images: np.ndarray) -> np.ndarray:
@@ -54,7 +60,7 @@ def _written(images: np.ndarray) -> np.ndarray:
     found = [
         *(stat(x, axis=(2, 3)) for stat in (np.mean, np.std, np.min, np.max)),
         *(_share(x == end) for end in (0.0, 1.0)),
-        *(_share(outside) for outside in (x < 0, x > 1)),
+        *(_share(outside) for outside in (np.signbit(x), x > 1)),
         _share(ordered[:, 1:] == ordered[:, :-1]),  # how few different values there are
         *(_share(np.diff(x, axis=axis) == 0) for axis in (2, 3)),
         odd.mean((2, 3)),

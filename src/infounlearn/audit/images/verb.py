@@ -11,6 +11,7 @@ from infounlearn.audit.images.checks import (
     check_group_sizes,
     check_rows,
     check_settings,
+    is_rounded,
     read_others,
     read_pixels,
 )
@@ -74,7 +75,7 @@ def audit_images(
         confidence: level of intervals.
         refits: cross-fitted probes on shuffled groups, for the nulls. Each costs ``folds``
             trainings, which stop early.
-        folds: of the cross-validation within the images.
+        folds: of the cross-validation within the images, 3 or more.
         epochs: longest training of a network.
         splits: random splits for the floors of distances.
         dimensions: principal components in which the lower bound of the cost is computed.
@@ -140,6 +141,7 @@ def audit_images(
             else given_extractor(extractor, extractor_name, device),
             settings=settings,
             progress=progress,
+            rounded=is_rounded(images),
         )
     )
 
