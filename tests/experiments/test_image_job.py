@@ -204,6 +204,24 @@ def test_a_report_that_fails_puts_the_earlier_release_back(
     assert not (tmp_path / "fresh").exists()
 
 
+def test_a_training_that_kept_its_start_says_so(
+    tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digit_folder(tmp_path)
+    fit = NeuralBarycenter.fit
+
+    def idle(self: NeuralBarycenter, X: Any, y: Any = None, *, sensitive: Any) -> Any:
+        self.lr = 1e-30  # nothing is learned, and every look is like the first
+        return fit(self, X, y, sensitive=sensitive)
+
+    monkeypatch.setattr(NeuralBarycenter, "fit", idle)
+    ear = Ear()
+    done = made(asked(tmp_path, **TRAINED), tmp_path / "out", ear)
+    assert "closed form from which it starts" in ear.notes[-1]
+    assert done.record.run is not None
+    assert done.record.run.warnings[-1] == ear.notes[-1]
+
+
 def test_names_meet_nowhere() -> None:
     assert released_names(["a/1.jpg", "b/1.jpeg"]) == ["a/1.png", "b/1.png"]
     assert released_names(["1.jpg", "1.png", "1.png.png"]) == [

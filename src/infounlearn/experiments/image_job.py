@@ -28,7 +28,7 @@ from infounlearn.audit.images import audit_images
 from infounlearn.data.image_labels import LabelledImages
 from infounlearn.errors import Problems
 from infounlearn.experiments.feature_job import FAILED, Watch
-from infounlearn.experiments.image_release import Parts, parts_of, write_images
+from infounlearn.experiments.image_release import Parts, images_hash, parts_of, write_images
 from infounlearn.experiments.image_request import (
     CHECKPOINT,
     IMAGES,
@@ -106,6 +106,9 @@ def release_images(
         watch.note(sentence)
     with workplace(folder) as work:
         estimator = _fitted(request, labelled, parts, folder / CHECKPOINT, watch)
+        said = [*policies, *_said_of(estimator)]
+        for sentence in said[len(policies) :]:
+            watch.note(sentence)
         watch.stage("releasing")
         audited, digest = write_images(estimator, labelled, parts, work / IMAGES, watch.step)
         estimator.save(work / MAPS)
@@ -115,7 +118,7 @@ def release_images(
             found, not_proved=(*found.not_proved, *_not_proved(request), *estimator.limits_)
         )
         hashes = {
-            "images": labelled_hash(labelled),
+            "images": images_hash(labelled),
             "attributes": sha256_file(request.attributes.expanduser()),
             "released": digest,
         }
@@ -123,7 +126,7 @@ def release_images(
             title=f"{request.images.name or request.images} without "
             f"{' × '.join(request.sensitive)}",
             audit=replace(found, hashes=hashes),
-            run=_summary(request, labelled, parts, estimator, policies, perf_counter() - began),
+            run=_summary(request, labelled, parts, estimator, said, perf_counter() - began),
             provenance=provenance(
                 command=command,
                 seed=request.seed,
@@ -152,15 +155,6 @@ def image_exit_code(found: Audit) -> int:
     return 0 if found.verdict(VISIBLE).answer == "removed" else 3
 
 
-def labelled_hash(labelled: LabelledImages) -> str:
-    """SHA-256 of the pixels as read and of the names."""
-    import hashlib
-
-    digest = hashlib.sha256(labelled.pixels.contiguous().numpy().tobytes())
-    digest.update("\0".join(labelled.names).encode())
-    return digest.hexdigest()
-
-
 def _fitted(
     request: ImageRequest, labelled: LabelledImages, parts: Parts, state: Path, watch: Watch
 ) -> NeuralBarycenter:
@@ -186,6 +180,17 @@ def _fitted(
         with suppress(OSError):
             state.rmdir()  # of a method without training, empty
     return estimator
+
+
+def _said_of(estimator: NeuralBarycenter) -> list[str]:
+    """What must be known of a training beside its figures."""
+    facts = estimator.facts_
+    if facts.get("steps", 0) > 0 and facts.get("best_step") == 0:
+        return [
+            "no step of the training did better, by the small probe that watches it, than the "
+            "closed form from which it starts: these are the maps that were kept"
+        ]
+    return []
 
 
 def _audit(
@@ -220,7 +225,7 @@ def _summary(
     labelled: LabelledImages,
     parts: Parts,
     estimator: NeuralBarycenter,
-    policies: Sequence[str],
+    said: Sequence[str],
     seconds: float,
 ) -> RunSummary:
     count = len(labelled)
@@ -248,7 +253,7 @@ def _summary(
             for row in estimator.history_
         ],
         stopped=f"{told or str(stopped).capitalize() + '.'} All {count:,} images were released.",
-        warnings=tuple(policies),
+        warnings=tuple(said),
         cost={"seconds": seconds, "images_released": count},
     )
 

@@ -16,7 +16,7 @@ from infounlearn.experiments.image_request import ImageRequest, released_names
 from infounlearn.feature.images.neural_barycenter import NeuralBarycenter
 from infounlearn.feature.sensitive import encode_sensitive
 
-__all__ = ["Parts", "parts_of", "write_images"]
+__all__ = ["Parts", "images_hash", "parts_of", "write_images"]
 
 CHUNK = 512
 """Images that are moved at a time: what they take as floats is all that is held beside the rest."""
@@ -46,6 +46,13 @@ def parts_of(request: ImageRequest, labelled: LabelledImages) -> Parts:
     sizes = (count - held, audited, held - audited)
     fitted, looked_at, _ = stratified_parts(torch.from_numpy(codes), sizes, request.seed)
     return Parts(z, fitted.numpy(), looked_at.numpy())
+
+
+def images_hash(labelled: LabelledImages) -> str:
+    """SHA-256 of the pixels as read and of the names."""
+    digest = hashlib.sha256(labelled.pixels.contiguous().numpy().tobytes())
+    digest.update("\0".join(labelled.names).encode())
+    return digest.hexdigest()
 
 
 def write_images(

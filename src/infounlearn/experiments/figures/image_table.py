@@ -94,9 +94,8 @@ def notes(
     steps = facts.get("networks", {}).get("steps")
     if steps:
         best = facts["networks"].get("best_step", steps)
-        lines.append(
-            f"Networks: {steps:.0f} steps, of which the maps of step {best:.0f} were kept."
-        )
+        start = ", which is the closed form they start from" if best == 0 else ""
+        lines.append(f"Networks: {steps:.0f} steps; the maps of step {best:.0f} were kept{start}.")
     if design.data == "celeba":
         lines.append(
             "CelebA allows no copy of its images: keep these files, and the maps beside them, to "
