@@ -16,7 +16,14 @@ from infounlearn.feature.images.latent_gaussian import fit_latent_gaussian
 
 from .toys import stripes
 
-QUICK = {"steps": 4, "batch_size": 12, "evaluate_every": 2, "network": "tiny", "dims": 6}
+QUICK = {
+    "steps": 4,
+    "batch_size": 12,
+    "evaluate_every": 2,
+    "network": "tiny",
+    "dims": 6,
+    "critics": 2,
+}
 
 
 def fitted(method="barycenter", groups=2, **more):
@@ -53,7 +60,7 @@ def test_without_a_step_the_networks_are_the_closed_form(method, groups):
     torch.testing.assert_close(start.transform(images, sensitive=codes), images)
 
 
-@pytest.mark.parametrize("method", ["barycenter", "pairwise", "latent-gaussian"])
+@pytest.mark.parametrize("method", ["barycenter", "pairwise", "information", "latent-gaussian"])
 def test_an_image_does_not_feel_its_batch(method):
     one, images, codes = fitted(method)
     whole = one.transform(images, sensitive=codes)
@@ -109,7 +116,9 @@ def test_the_same_seed_gives_the_same_images_and_another_does_not():
     assert not torch.equal(moved, other.transform(images, sensitive=codes))
 
 
-@pytest.mark.parametrize("method", ["barycenter", "pairwise", "latent-gaussian", "pixel-gaussian"])
+@pytest.mark.parametrize(
+    "method", ["barycenter", "pairwise", "information", "latent-gaussian", "pixel-gaussian"]
+)
 def test_what_is_saved_is_loaded(tmp_path, method):
     images, codes = stripes()
     names = np.array(["old", "young"])[codes.numpy()]

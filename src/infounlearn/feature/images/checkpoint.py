@@ -70,11 +70,7 @@ def load_checkpoint(run: Training, folder: Path) -> None:
     if not path.exists():
         return
     tensors, facts = read_tensors(path, where)
-    if facts["fingerprint"] != run.fingerprint:
-        raise InputError(
-            f"{where}: checkpoint {path} belongs to other images or other settings: choose "
-            "another folder, or remove it to start anew"
-        )
+    refuse_other(facts, run.fingerprint, path, where)
     run.best = _part(tensors, "best")
     for part, net in _nets(run):
         net.load_state_dict(_part(tensors, part))
@@ -87,6 +83,19 @@ def load_checkpoint(run: Training, folder: Path) -> None:
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     run.step, run.history = facts["step"], facts["history"]
     run.best_step, run.best_score = facts["best_step"], facts["best_score"]
+
+
+def refuse_other(facts: dict[str, Any], fingerprint: str, path: Path, where: str) -> None:
+    """Take up no state of another run.
+
+    Raises:
+        InputError: other data or settings.
+    """
+    if facts["fingerprint"] != fingerprint:
+        raise InputError(
+            f"{where}: checkpoint {path} belongs to other images or other settings: choose "
+            "another folder, or remove it to start anew"
+        )
 
 
 def _nets(run: Training) -> list[tuple[str, Any]]:

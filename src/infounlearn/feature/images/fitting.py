@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from infounlearn.errors import InputError
 from infounlearn.feature.images.batches import Rows
+from infounlearn.feature.images.inquiring import inquire
 from infounlearn.feature.images.latent_gaussian import (
     ROWS_PER_DIRECTION,
     LatentGaussian,
@@ -31,13 +28,11 @@ from infounlearn.feature.images.networks import (
     laid_out,
 )
 from infounlearn.feature.images.pictures import WHERE, Pictures
-from infounlearn.feature.images.probe import probe_groups
-from infounlearn.feature.images.release import figures_of
 from infounlearn.feature.images.seeds import own_randomness, stream_seed
 from infounlearn.feature.images.starts import start_of
+from infounlearn.feature.images.surroundings import fingerprint_of, folder_of, looking, teller
 from infounlearn.feature.images.training import Plan, Players, Training
 from infounlearn.feature.sensitive import SensitiveGroups
-from infounlearn.files import writable_folder
 
 CLOSED = ("latent-gaussian", "pixel-gaussian", "mean-shift")
 """Methods without training."""
@@ -84,19 +79,15 @@ def fit_maps(one: Any, pictures: Pictures, groups: SensitiveGroups) -> Fitted:
     rows = Rows(pictures.pixels[learned], codes[learned], weights, shift, scale)
     known = _closed_form(one, (whole - shift) / scale, codes[learned], pictures.shape)
     del whole
+    if one.method == "information":
+        return _informed(one, pictures, groups, known, rows, kept)
     pairwise = one.method == "pairwise"
     device = torch.device(one.device)
     plan = _plan(one)
     players = _players(one, pictures.shape, len(groups), known, pairwise)
     players.maps.to(device), players.potential.to(device), players.shadow.to(device)
     history: list[dict[str, float]] = []
-    facts: dict[str, Any] = {
-        "bound": known.value * scale**2,
-        "dims": known.barycenter.rank,
-        "explained": known.explained,
-        "held_out": int(kept.sum()),
-        "trained_on": int(learned.sum()),
-    }
+    facts = _facts(known, scale, kept)
     if not closed and plan.steps > 0:
         run = _run(one, players, rows, plan, pictures.pixels[kept], codes[kept], pairwise)
         history = run.history
@@ -111,10 +102,57 @@ def fit_maps(one: Any, pictures: Pictures, groups: SensitiveGroups) -> Fitted:
             "map_parameters": parameters[0],
             "potential_parameters": parameters[1],
         }
-    light = Rows(rows.pixels[:0], rows.codes[:0], weights, shift, scale)
-    bound, plain = facts["bound"], groups.without_rows()
-    shadow = players.shadow
-    return Fitted(shadow, plain, light, pictures.shape, pairwise, bound, history, facts)
+    return _fitted(players.shadow, groups, rows, pictures.shape, pairwise, history, facts)
+
+
+def _facts(known: LatentGaussian, scale: float, kept: Tensor) -> dict[str, Any]:
+    return {
+        "bound": known.value * scale**2,
+        "dims": known.barycenter.rank,
+        "explained": known.explained,
+        "held_out": int(kept.sum()),
+        "trained_on": int((~kept).sum()),
+    }
+
+
+def _fitted(
+    maps: nn.Module,
+    groups: SensitiveGroups,
+    rows: Rows,
+    shape: tuple[int, ...],
+    pairwise: bool,
+    history: list[dict[str, float]],
+    facts: dict[str, Any],
+) -> Fitted:
+    """Without the training rows."""
+    light = replace(rows, pixels=rows.pixels[:0], codes=rows.codes[:0])
+    plain = groups.without_rows()
+    return Fitted(maps, plain, light, shape, pairwise, facts["bound"], history, facts)
+
+
+def _informed(
+    one: Any,
+    pictures: Pictures,
+    groups: SensitiveGroups,
+    known: LatentGaussian,
+    rows: Rows,
+    kept: Tensor,
+) -> Fitted:
+    """Method "information"."""
+    pixels, codes = pictures.pixels[kept], torch.from_numpy(groups.codes)[kept]
+    plain = {name: getattr(one, name) for name in ("critics", "rate", "clip", "evaluate_every")}
+    flow, history, found = inquire(
+        one,
+        known,
+        start_of(known)[0],
+        rows,
+        evaluate=looking(one, rows, pixels, codes, False),
+        folder=folder_of(one),
+        fingerprint=fingerprint_of(one, rows, plain | {"flip": one.flip, "seed": one.random_state}),
+        tell=teller(one.progress),
+    )
+    facts = _facts(known, rows.scale, kept) | found
+    return _fitted(flow, groups, rows, pictures.shape, False, history, facts)
 
 
 def held_out(codes: Tensor, groups: int, share: float, seed: int) -> Tensor:
@@ -170,6 +208,9 @@ def _closed_form(one: Any, rows: Tensor, codes: Tensor, shape: tuple[int, ...]) 
     """The closed form, which is the start, the scale and the bound of everything else."""
     flat, groups = rows.flatten(1).numpy(), codes.numpy()
     smallest = int(torch.bincount(codes).min())
+    if one.flip and len(shape) == 3:  # moments of mirrored images too, of which training sees half
+        flat = np.concatenate([flat, rows.flip(-1).flatten(1).numpy()])
+        groups = np.concatenate([groups, groups])
     most = flat.shape[1] - len(torch.unique(codes)) + 1
     dims: int | None = (
         min(MOST_DIMS, smallest // ROWS_EACH, most) if one.dims == "auto" else one.dims
@@ -208,45 +249,15 @@ def _run(
         from accelerate import Accelerator  # several devices only
 
         accelerator = Accelerator(cpu=one.device == "cpu")
-    evaluate = None
-    if len(pixels):
-        groups = len(rows.weights)
-        probe = partial(probe_groups, codes=codes, groups=groups, seed=one.random_state)
-        evaluate = figures_of(pixels, codes, rows, pairwise, probe)
-    folder = None
-    if one.checkpoint is not None:
-        folder = writable_folder(one.checkpoint, WHERE, "checkpoint")
     run = Training(
         players,
         rows,
         plan,
-        evaluate=evaluate,
-        folder=folder,
-        fingerprint=_fingerprint(one, rows, plan),
+        evaluate=looking(one, rows, pixels, codes, pairwise),
+        folder=folder_of(one),
+        fingerprint=fingerprint_of(one, rows, asdict(plan)),
         accelerator=accelerator,
-        tell=_teller(one.progress),
+        tell=teller(one.progress),
     )
     run.run()
     return run
-
-
-def _fingerprint(one: Any, rows: Rows, plan: Plan) -> str:
-    """SHA-256 of what a run depends on."""
-    plain = [asdict(plan), one.network, one.start, str(one.dims), rows.shift, rows.scale]
-    digest = hashlib.sha256(json.dumps(plain).encode())
-    digest.update(rows.pixels.contiguous().numpy().tobytes())
-    digest.update(rows.codes.numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _teller(progress: Any) -> Callable[[dict[str, float]], None] | None:
-    if callable(progress):
-        return progress
-    if not progress:
-        return None
-
-    def tell(row: dict[str, float]) -> None:
-        told = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
-        print(told, file=sys.stderr, flush=True)
-
-    return tell

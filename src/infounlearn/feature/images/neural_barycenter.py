@@ -23,7 +23,9 @@ from infounlearn.files import writable_folder
 
 __all__ = ["NeuralBarycenter"]
 
-Method = Literal["barycenter", "pairwise", "latent-gaussian", "pixel-gaussian", "mean-shift"]
+Method = Literal[
+    "barycenter", "pairwise", "information", "latent-gaussian", "pixel-gaussian", "mean-shift"
+]
 
 
 class NeuralBarycenter(TransformerMixin, BaseEstimator):
@@ -50,6 +52,10 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
             smallest group can bear (one per five), at most 768.
         steps: of the potential, each with ``map_steps`` of the maps.
         map_steps: steps of the maps per step of the potential.
+        critics: of method "information", how many are asked at most; it ends when three in a row
+            tell nothing of images they did not learn from. Its looks are ``evaluate_every`` critics
+            apart; of the settings of training ``flip``, ``validation`` and ``checkpoint`` hold.
+        rate: share of the way to the barycenter of a critic's log odds that images go.
         batch_size: rows per step, the same number of every group.
         lr, potential_lr: of Adam, along half a cosine.
         penalty: λ of the proximal penalty on the slope of the potential, which is no bias: slower
@@ -98,6 +104,8 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         dims: int | Literal["auto"] = "auto",
         steps: int = 2000,
         map_steps: int = 2,
+        critics: int = 32,
+        rate: float = 0.5,
         batch_size: int = 64,
         lr: float = 1e-3,
         potential_lr: float = 1e-3,
@@ -124,6 +132,8 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         self.dims = dims
         self.steps = steps
         self.map_steps = map_steps
+        self.critics = critics
+        self.rate = rate
         self.batch_size = batch_size
         self.lr = lr
         self.potential_lr = potential_lr

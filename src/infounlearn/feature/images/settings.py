@@ -8,12 +8,26 @@ from infounlearn.errors import Problems, is_number
 from infounlearn.files import check_folder
 
 CHOICES = {
-    "method": ("barycenter", "pairwise", "latent-gaussian", "pixel-gaussian", "mean-shift"),
+    "method": (
+        "barycenter",
+        "pairwise",
+        "information",
+        "latent-gaussian",
+        "pixel-gaussian",
+        "mean-shift",
+    ),
     "network": ("small", "tiny"),
     "start": ("latent-gaussian", "identity"),
     "precision": ("float32", "bf16"),
 }
-WHOLE = {"steps": 0, "map_steps": 1, "batch_size": 2, "evaluate_every": 1, "min_group": 2}
+WHOLE = {
+    "steps": 0,
+    "critics": 0,
+    "map_steps": 1,
+    "batch_size": 2,
+    "evaluate_every": 1,
+    "min_group": 2,
+}
 """Least value of each whole number."""
 POSITIVE = ("lr", "potential_lr")
 
@@ -37,6 +51,14 @@ def check_settings(one: Any, problems: Problems) -> None:
         fine = fine and not (name == "amount" and value > 1)
         told = {"amount": "from 0 to 1", "penalty": "of at least 0"}.get(name, "in [0, 1)")
         problems.require(fine, f"{name} is {value!r}", fix=f"pass a number {told}")
+    rate = is_number(one.rate) and 0 < one.rate <= 1
+    problems.require(rate, f"rate is {one.rate!r}", fix="pass a number in (0, 1]")
+    alone = not (one.method == "information" and one.accelerate)
+    problems.require(
+        alone,
+        'accelerate is True and method "information"',
+        fix="pass accelerate=False: critics are trained one by one",
+    )
     whole = is_number(one.random_state, whole=True)
     problems.require(whole, f"random_state is {one.random_state!r}", fix="pass a whole number")
     patience = one.patience is None or (is_number(one.patience, whole=True) and one.patience > 0)

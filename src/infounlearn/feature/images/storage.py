@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from infounlearn.errors import InputError
 from infounlearn.feature.images.batches import Rows
 from infounlearn.feature.images.checkpoint import read_tensors, tensor_bytes
 from infounlearn.feature.images.fitting import CLOSED, Fitted, build_maps
+from infounlearn.feature.images.inquiring import restored
 from infounlearn.feature.images.pictures import WHERE
 from infounlearn.feature.images.starts import AffineChange
 from infounlearn.feature.sensitive import encode_sensitive
@@ -75,10 +77,14 @@ def load_folder(folder: Path) -> tuple[dict[str, Any], Fitted, dict[str, Any]]:
     if own:
         turn = own["turn"].numpy() + np.eye(own["turn"].shape[1])
         change = AffineChange(own["centre"], own.get("basis"), turn, own["offsets"])
-    network = "closed" if settings["method"] in CLOSED else settings["network"]
-    maps = build_maps(shape, len(groups), network, change, held["net_scale"])
-    maps.load_state_dict(tensors)
-    maps.eval().requires_grad_(False)
+    maps: nn.Module
+    if settings["method"] == "information":
+        maps = restored(change, tensors, shape, len(groups))
+    else:
+        network = "closed" if settings["method"] in CLOSED else settings["network"]
+        maps = build_maps(shape, len(groups), network, change, held["net_scale"])
+        maps.load_state_dict(tensors)
+        maps.eval().requires_grad_(False)
     none = torch.zeros(0, *shape)
     weights = torch.from_numpy(np.asarray(groups.weights))
     rows = Rows(none, torch.zeros(0, dtype=torch.long), weights, held["shift"], held["scale"])
