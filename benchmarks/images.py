@@ -19,7 +19,7 @@ from infounlearn.feature.images.neural_barycenter import NeuralBarycenter
 BATCH = 64
 SHAPES = ((32, 1), (32, 3))
 """Pixels of a side, and channels."""
-DIMS = 64
+DIMS = 32  # enlarged digits have 64 directions at most, and fewer in one group
 Pictures = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -104,7 +104,7 @@ def _fitted(
     one = NeuralBarycenter(
         method="latent-gaussian" if network is None else "barycenter",
         network="small" if network is None else network,  # type: ignore[arg-type]
-        dims=DIMS if len(z) > 2 * DIMS * 2 else 16,
+        dims=min(DIMS, len(z) // 10),
         steps=steps,
         batch_size=BATCH,
         validation=0.0,
