@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from infounlearn.audit.feature.inference import null_of
+from infounlearn.audit.images import probe_net
 from infounlearn.audit.images.readings import (
     Read,
     accuracy_interval,
@@ -52,6 +54,13 @@ def test_nothing_is_seen_where_nothing_is() -> None:
         assert own.information < 0.05
         calls += seen(own, z, null, rate, 0.95)
     assert calls <= 1
+
+
+def test_weights_are_averaged_over_the_last_steps() -> None:
+    old, new = [torch.tensor([1.0, 2.0])], [torch.tensor([3.0, 6.0])]
+    probe_net._average(old, new, 0.75)
+    assert old[0].tolist() == [1.5, 3.0]
+    assert new[0].tolist() == [3.0, 6.0]
 
 
 def read(reads: list[Read]):

@@ -16,7 +16,7 @@ from infounlearn.interface import Null
 from infounlearn.math import clopper_pearson
 
 Interval = tuple[float, float]
-PROBES = 5
+KINDS = 5
 """Kinds of probes that look at the same images, each of which may err."""
 
 
@@ -122,7 +122,7 @@ def _above(
 
     Bonferroni over the probes is asked of the rows alone: of a few folds, Student's would be blind.
     """
-    level = 1 - (1 - confidence) / (2 * PROBES)
+    level = 1 - (1 - confidence) / (2 * KINDS)
     width = float(special.ndtri(level)) * float(values.std(ddof=1)) / np.sqrt(len(values))
     low = min(gain_interval(values, folds, confidence)[0], float(values.mean()) - width)
     return float(values.mean()) > null.quantile95 and low > nothing
