@@ -16,7 +16,7 @@ from infounlearn.audit.images.readings import Read
 from infounlearn.data.toy_images import styled_digits
 from infounlearn.errors import InputError
 from infounlearn.experiments.figures import image_barycenter
-from infounlearn.experiments.figures.image_barycenter import run
+from infounlearn.experiments.figures.image_barycenter import OURS, run
 from infounlearn.experiments.figures.image_drawing import panel
 from infounlearn.experiments.figures.image_subject import Design, design_for, subject
 from infounlearn.experiments.figures.image_table import in_words
@@ -27,6 +27,7 @@ TINY = Design(
     audited=120,
     dims=8,
     networks={"network": "tiny", "steps": 2, "batch_size": 8, "evaluate_every": 1},
+    critics=1,
     amounts=(0.0, 1.0),
     folds=3,
     epochs=1,
@@ -66,7 +67,14 @@ def test_the_figure_is_whole_told_and_taken_up_from_what_was_kept(
     ]
     # Rotated digits leave pixels dark in one group alone, where no Gaussian map can make variance.
     names = [row[0] for row in done.table[1:]]
-    assert names == ["originals", "mean shift", "Gaussian, latent", "networks", "Gaussian, pixels"]
+    assert names == [
+        "originals",
+        "mean shift",
+        "Gaussian, latent",
+        "networks",
+        OURS,
+        "Gaussian, pixels",
+    ]
     assert done.table[-1][1] == "not possible"
     assert any("not possible here" in note for note in done.notes)
     assert any("still visible" in note for note in done.notes)
@@ -76,7 +84,7 @@ def test_the_figure_is_whole_told_and_taken_up_from_what_was_kept(
     seen = {(row["method"], row["amount"], row["attribute"]) for row in rows}
     assert seen == {
         (name, amount, label)
-        for name, amount in [("originals", "0"), *((name, "1") for name in names[1:4])]
+        for name, amount in [("originals", "0"), *((name, "1") for name in names[1:5])]
         for label in ("rotated", "digit")
     }
     record = json.loads((tmp_path / f"{STEM}.json").read_text(encoding="utf-8"))

@@ -222,6 +222,22 @@ def test_a_training_that_kept_its_start_says_so(
     assert done.record.run.warnings[-1] == ear.notes[-1]
 
 
+def test_critics_are_counted_as_steps_are(tmp_path: Path, heard: Heard) -> None:
+    digit_folder(tmp_path)
+    seen: list[tuple[int, int]] = []
+
+    class Hears(Ear):
+        def step(self, done: int, total: int, what: str) -> None:
+            if "image" not in what:
+                seen.append((done, total))
+
+    request = asked(tmp_path, method="information", network="tiny", critics=1)
+    made(request, tmp_path / "out", Hears())
+    assert seen[-1] == (1, 1)
+    assert (request.looks, asked(tmp_path, method="barycenter").looks) == (8, 250)
+    assert request.quick().estimator().get_params()["critics"] == 1
+
+
 def test_names_meet_nowhere() -> None:
     assert released_names(["a/1.jpg", "b/1.jpeg"]) == ["a/1.png", "b/1.png"]
     assert released_names(["1.jpg", "1.png", "1.png.png"]) == [

@@ -52,8 +52,9 @@ class ImageRequest:
         sensitive: attributes whose information goes; several are crossed.
         keep: attributes that are to stay readable; the audit measures them.
         amount: the dial in [0, 1].
-        method, network, steps, batch_size, evaluate_every, patience, flip, device, precision: of
+        method, network, steps, critics, batch_size, patience, flip, device, precision: of
             :class:`infounlearn.feature.images.NeuralBarycenter`.
+        evaluate_every: steps between two looks, or critics; None for 250 steps or 8 critics.
         size: pixels of a side that images are cut and resized to, before anything else.
         colour, corrupt, unmatched, match, key: of the readers of images and attributes.
         holdout: share of the images that is not fitted on and may be audited.
@@ -71,7 +72,8 @@ class ImageRequest:
     network: str = "small"
     steps: int = 2000
     batch_size: int = 64
-    evaluate_every: int = 250
+    critics: int = 32
+    evaluate_every: int | None = None
     patience: int | None = None
     flip: bool = False
     device: str = "cpu"
@@ -98,12 +100,24 @@ class ImageRequest:
             self,
             network="tiny",
             steps=min(self.steps, 100),
-            evaluate_every=min(self.evaluate_every, 50),
+            critics=min(self.critics, 6),
+            evaluate_every=min(self.looks, 50),
             audit_images=min(self.audit_images, 600),
             refits=min(self.refits, 2),
             folds=min(self.folds, 3),
             epochs=min(self.epochs, 6),
         )
+
+    @property
+    def looks(self) -> int:
+        """Steps, or critics, between two looks."""
+        usual = 8 if self.method == "information" else 250
+        return usual if self.evaluate_every is None else self.evaluate_every
+
+    @property
+    def turns(self) -> int:
+        """Steps, or critics, of the whole training."""
+        return self.critics if self.method == "information" else self.steps
 
     @property
     def least_group(self) -> int:
@@ -113,11 +127,12 @@ class ImageRequest:
 
     def estimator(self, checkpoint: Path | None = None, progress: Any = False) -> NeuralBarycenter:
         """The transform that is asked for, not yet fitted."""
-        names = ("amount", "method", "network", "steps", "batch_size", "evaluate_every")
+        names = ("amount", "method", "network", "steps", "critics", "batch_size")
         more = ("patience", "flip", "device", "precision")
         settings = {name: getattr(self, name) for name in (*names, *more)}
         return NeuralBarycenter(
             **settings,
+            evaluate_every=self.looks,
             min_group=MIN_GROUP,
             random_state=self.seed,
             checkpoint=checkpoint,

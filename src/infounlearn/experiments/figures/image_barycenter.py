@@ -39,14 +39,18 @@ from infounlearn.feature.images.neural_barycenter import NeuralBarycenter
 from infounlearn.math import auc
 
 NAME = "image-barycenter"
-PLAIN, OURS = "originals", "networks"
+PLAIN, OURS = "originals", "networks, information"
+TRAINED = ("networks", OURS)
 METHODS: dict[str, str] = {
     "mean shift": "mean-shift",
     "Gaussian, pixels": "pixel-gaussian",
     "Gaussian, latent": "latent-gaussian",
-    OURS: "barycenter",
+    "networks": "barycenter",
+    OURS: "information",
 }
 """Method of NeuralBarycenter by what the figure calls it."""
+LOOKS = 8
+"""Critics between two looks."""
 
 
 def run(
@@ -128,8 +132,9 @@ class _Bench:
         labels = 1 + len(known.others)
         dial = [amount for amount in design.amounts if amount > 0]
         # Networks are read in every label at every amount, the others so at full strength alone.
-        closed = (len(METHODS) - 1) * (len(dial) - 1 + labels)
-        self.total = len(METHODS) + labels + labels * len(dial) + closed + 1
+        closed = (len(METHODS) - len(TRAINED)) * (len(dial) - 1 + labels)
+        trained = len(TRAINED) * labels * len(dial)
+        self.total = len(METHODS) + labels + trained + closed + 1
         folder.mkdir(parents=True, exist_ok=True)
 
     def releases(
@@ -149,7 +154,7 @@ class _Bench:
                 facts[name] = {"value": one.value_, "bound": one.bound_}
                 facts[name] |= {
                     key: float(one.facts_[key])
-                    for key in ("dims", "steps", "best_step", "map_parameters")
+                    for key in ("dims", "steps", "best_step", "stages", "map_parameters")
                     if key in one.facts_
                 }
                 moved[name] = {}
@@ -163,7 +168,7 @@ class _Bench:
     def readings(self, name: str, amount: float, images: np.ndarray) -> dict[str, dict[str, float]]:
         """What fresh networks read in these images, by attribute."""
         labels = {self.design.attribute: self.known.codes}
-        if name in (PLAIN, OURS) or amount == 1.0:
+        if name in (PLAIN, *TRAINED) or amount == 1.0:
             labels |= self.known.others
         found = {}
         for place, (label, codes) in enumerate(labels.items()):
@@ -236,7 +241,7 @@ class _Bench:
         folder = self.folder / f"fit-{self._digest(self._settings(name))}"
         if (folder / "barycenter.json").exists():
             return NeuralBarycenter.load(folder)
-        trained = name == OURS
+        trained = name in TRAINED
         one = NeuralBarycenter(
             **self._settings(name),
             checkpoint=folder / "checkpoint" if trained else None,
@@ -250,7 +255,9 @@ class _Bench:
         return one
 
     def _settings(self, name: str) -> dict[str, Any]:
-        more = self.design.networks if name == OURS else {}
+        more = self.design.networks if name in TRAINED else {}
+        if name == OURS:
+            more = {**more, "critics": self.design.critics, "evaluate_every": LOOKS}
         return {
             "method": METHODS.get(name, name),
             "dims": self.design.dims,

@@ -28,8 +28,10 @@ from infounlearn.experiments.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+OURS = "networks, information"
 COLOURS = {
-    "networks": FORGET,
+    OURS: FORGET,
+    "networks": PURPLE,
     "Gaussian, latent": RETAIN,
     "Gaussian, pixels": GREEN,
     "mean shift": ORANGE,
@@ -142,7 +144,7 @@ def _panel(axes: Any, images: np.ndarray | None, known: Subject) -> None:
 
 def _numbers(axes: Any, audit: Told | None) -> None:
     axes.set_axis_off()
-    axes.set_title("Audit of the networks at amount 1")
+    axes.set_title("Audit of “networks, information” at amount 1")
     if audit is None:
         return
     lines = [["", "before", "after", "null 95 %"]]
@@ -185,7 +187,7 @@ def _reading(
     axes.axhspan(100 * majority_rate, 100 * majority_rate + POINTS, color=GREEN, alpha=0.14, lw=0)
     axes.axhline(100 * majority_rate, color=MUTED, linestyle=DOTTED)
     # Beside each other, so that intervals do not hide one another.
-    for shift, name in zip((-0.015, -0.005, 0.005, 0.015), COLOURS, strict=True):
+    for shift, name in zip((-0.02, -0.01, 0.0, 0.01, 0.02), COLOURS, strict=True):
         mine = _of(rows, name, attribute)
         if len(mine) > 1:
             _curve(axes, mine, COLOURS[name], shift)
@@ -218,7 +220,7 @@ def _cost(
                 [row["cost"] for row in mine],
                 color=colour, marker="o", markersize=4,
             )  # fmt: skip
-    bounds = [one["bound"] for name, one in facts.items() if name == "networks"]
+    bounds = [one["bound"] for name, one in facts.items() if name == OURS]
     if bounds:
         axes.axhline(bounds[0], color=INK, linestyle=DASHED, linewidth=1)
     axes.set_ylim(bottom=0)
@@ -228,7 +230,7 @@ def _others(axes: Any, rows: Sequence[Mapping[str, Any]], attribute: str) -> Non
     names = [name for name in dict.fromkeys(r["attribute"] for r in rows) if name != attribute]
     axes.set_title(f"{', '.join(names)}: accuracy" if names else "other attributes")
     for name, marker, colour in zip(names, "os^D", (PURPLE, RETAIN, GREEN, ORANGE), strict=False):
-        mine = _of(rows, "networks", name)
+        mine = _of(rows, OURS, name)
         if mine:
             _curve(axes, mine, colour, marker=marker)
             last = mine[-1]
@@ -240,4 +242,4 @@ def _others(axes: Any, rows: Sequence[Mapping[str, Any]], attribute: str) -> Non
                 name, (last["amount"], 100 * last["accuracy"]), xytext=(-4, 6),
                 textcoords="offset points", ha="right", color=colour, fontsize=9,
             )  # fmt: skip
-    axes.set_ylabel("%, networks' map")
+    axes.set_ylabel("%, networks, information")

@@ -33,7 +33,8 @@ class Design:
         audited: most held-out images that are read.
         others: number of attributes of faces that are to stay.
         dims: principal components of the closed form, of NeuralBarycenter.
-        networks: further settings of the trained map.
+        networks: further settings of the trained maps.
+        critics: of method "information".
         amounts: the dial; 0 and 1 among them.
         folds, epochs, refits: of the audit.
         shown: images of each group in the panel.
@@ -49,6 +50,7 @@ class Design:
     others: int = 2
     dims: int | Literal["auto"] = 32
     networks: dict[str, Any] = field(default_factory=lambda: {"network": "small", "steps": 2000})
+    critics: int = 32
     amounts: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     folds: int = 5
     epochs: int = 12
@@ -67,6 +69,7 @@ class Design:
             audited=333 if self.data == "digits" else 400,
             others=1,
             networks=networks,
+            critics=4,
             amounts=(0.0, 0.5, 1.0),
             folds=3,
             epochs=4,

@@ -89,13 +89,16 @@ def notes(
         for question in (VISIBLE, KEPT):
             if question in audit["answers"]:
                 answer, reason = audit["answers"][question], audit["reasons"][question]
-                lines.append(f"Audit of the networks at amount 1. {question} {answer}. {reason}")
+                lines.append(f"Audit of networks, information. {question} {answer}. {reason}")
     lines += [f"{name}: not possible here. {reason}" for name, reason in failed.items()]
     steps = facts.get("networks", {}).get("steps")
     if steps:
         best = facts["networks"].get("best_step", steps)
         start = ", which is the closed form they start from" if best == 0 else ""
         lines.append(f"Networks: {steps:.0f} steps; the maps of step {best:.0f} were kept{start}.")
+    stages = facts.get("networks, information", {}).get("stages")
+    if stages:
+        lines.append(f"Networks, information: {stages:.0f} stages.")
     if design.data == "celeba":
         lines.append(
             "CelebA allows no copy of its images: keep these files, and the maps beside them, to "
