@@ -51,9 +51,9 @@ def bent(count=2400, seed=0):
 
 
 def test_a_known_shift_of_the_mean_is_removed_at_the_least_cost(monkeypatch):
-    monkeypatch.setattr(critics, "LEAST_STEPS", 150)
+    monkeypatch.setattr(critics, "LEAST_STEPS", 100)
     rows, codes = gaussians()
-    run = run_of(rows, codes)
+    run = run_of(rows, codes, critics=6)
     run.run()
     moved = run.flow(rows, codes)
     gap = (moved[codes == 1].mean(0) - moved[codes == 0].mean(0)).norm()
@@ -67,12 +67,12 @@ def test_a_known_shift_of_the_mean_is_removed_at_the_least_cost(monkeypatch):
 
 
 def test_critics_take_away_what_the_gaussian_map_cannot_see(monkeypatch):
-    monkeypatch.setattr(critics, "LEAST_STEPS", 150)
+    monkeypatch.setattr(critics, "LEAST_STEPS", 100)
     rows, codes = bent()
     fresh, marks = bent(seed=1)
     known = fit_latent_gaussian(rows.numpy(), codes.numpy(), dims=None)
     assert known.value == pytest.approx(0.0, abs=1e-6)
-    run = run_of(rows, codes, critics=16, rate=0.7)
+    run = run_of(rows, codes, critics=10, rate=0.8)
     run.run()
     before = probe_groups(fresh.float(), marks, 2, 0)["probe_auc"]
     after = probe_groups(run.flow(fresh.float(), marks), marks, 2, 0)["probe_auc"]
