@@ -172,3 +172,14 @@ def test_requests_of_every_kind(
     again = run("points", "--config", "out/run.json", "--out", "again")
     assert again.code == said.code, again.err
     assert weights(workplace, "again") == weights(workplace, "out")
+
+
+def test_that_nothing_was_found_to_forget_is_said_at_once(
+    run: Run, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verdict and an exit code alone do not tell that the weights are the original's."""
+    monkeypatch.setattr("infounlearn.point.methods.teaching.amount", lambda *_: 0.0)
+    said = run(*workplace.words(**{"schedule.epochs": None}), "--json")
+    (told,) = said.json["warnings"]
+    assert "Nothing was found to forget: the weights are those of the original." in told
+    assert "This is no proof" in said.err

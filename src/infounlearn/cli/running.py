@@ -41,7 +41,11 @@ def finish(done: Finished, *, as_json: bool, more: Mapping[str, Any] | None = No
 
     screen = console(stderr=as_json)
     files: dict[str, str] = {"weights": str(done.folder / "weights.safetensors")}
-    document: dict[str, Any] = {"stopped": done.result.stopped, "files": files}
+    document: dict[str, Any] = {
+        "stopped": done.result.stopped,
+        "warnings": list(done.result.warnings),
+        "files": files,
+    }
     if done.record is None:
         console(stderr=True).print(f"Stopped: {done.result.stopped}", soft_wrap=True)
         print_files(screen, list(files.items()))

@@ -80,7 +80,7 @@ def run_job(
     watch, folder = watch or Silence(), Path(out)
     with one_thread() if subject.small else nullcontext():
         watch.stage("unlearning")
-        with _notes_to(watch):
+        with _notes_to(watch) as told:
             result = unlearn(
                 subject.model,
                 forget=subject.forget,
@@ -92,6 +92,10 @@ def run_job(
                 on_evaluation=watch.evaluation,
                 **(unlearning or {}),
             )
+        # What a run finds out on its way must not first be met in a file.
+        for sentence in result.warnings:
+            if sentence not in told:
+                watch.note(sentence)
         story = {"command": list(command), "options": dict(options or {})}
         if result.stopped.startswith(INTERRUPTED):
             _save(result, folder, story)
@@ -249,17 +253,23 @@ def _save(result: Unlearned, folder: Path, story: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _notes_to(watch: Watch) -> Iterator[None]:
-    """Pass blind-spot warnings on as sentences, without file names and line numbers."""
+def _notes_to(watch: Watch) -> Iterator[set[str]]:
+    """Pass blind-spot warnings on as sentences, without file names and line numbers.
+
+    Yields:
+        The sentences that were passed on.
+    """
+    told: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always", BlindSpotWarning)
         usual = warnings.showwarning
 
         def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
             if issubclass(category, BlindSpotWarning):
+                told.add(str(message))
                 watch.note(str(message))
             else:
                 usual(message, category, *rest, **more)
 
         warnings.showwarning = show
-        yield
+        yield told

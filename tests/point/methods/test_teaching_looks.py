@@ -9,7 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infounlearn.point.methods.teaching_looks import amount, loss_of_nothing, sharpness
+from infounlearn.point.methods.teaching_looks import (
+    amount,
+    loss_of_nothing,
+    nothing_found,
+    sharpness,
+)
+from infounlearn.point.utility import cross_entropy_rows, squared_error_rows
 
 
 class TestSharpness:
@@ -83,21 +89,82 @@ class TestAmount:
         assert amount(torch.tensor([1.6]), held, 1.0) == pytest.approx(0.1 / 0.11)
         assert amount(torch.tensor([0.01]), held[:0], 1.0) == pytest.approx(0.5)
 
-    def test_numbers_that_are_not_finite_are_no_reason_to_stay(self) -> None:
-        """A teacher's endless loss is the most there can be; an undefined one tells nothing."""
-        held = gaps(5, 0.0, 0.1, 2)
-        assert amount(torch.tensor([math.inf]), held, 1.0) == 1
-        assert amount(torch.tensor([math.nan]), held, 1.0) == 0
+    @pytest.mark.parametrize("strange", [math.inf, math.nan, -math.inf])
+    def test_numbers_that_are_not_finite_are_no_reason_to_stay(self, strange: float) -> None:
+        few, none = gaps(5, 0.0, 0.1, 2), torch.zeros(0)
+        odd = torch.tensor([0.0, strange, 0.0])
+        for gone, held in ((odd, few), (odd[1:2], none), (few, odd)):
+            assert amount(gone, held, 1.0) == 1
+
+    @given(st.integers(2, 300), st.integers(1, 300), st.floats(0.01, 1e6))
+    @settings(max_examples=100, deadline=None)
+    def test_one_record_among_several_is_never_found_nor_two_among_ten(
+        self, n: int, k: int, gap: float
+    ) -> None:
+        """The mean exceeds its errors from k > 2.25 (n - k)/(n - 1) on, whatever the gap."""
+        gone = torch.zeros(n, dtype=torch.float64)
+        gone[:k] = gap
+        k = min(k, n)
+        found = amount(gone, gone[:0], 1.0) > 0
+        assert found == (k * (n - 1) > 2.25 * (n - k))
+        assert not (k == 1 and found)
+        assert not (k == 2 and n > 9 and found)
+
+
+class TestNothingFound:
+    def test_says_what_was_seen_and_that_it_is_no_proof(self) -> None:
+        gone, held = torch.tensor([0.0, 0.0, 7.0]), torch.tensor([0.5, -0.5])
+        assert amount(gone, held, 1.0) == 0
+        told = nothing_found(gone, held, 40)
+        assert "no proof" in told
+        assert "on 3 of 40 forget records the original loses 2.33 less" in told
+        assert "standard error 2.3" in told
+        assert "on 2 held-out records 0 less" in told
+        assert "on 1 of the forget records it is further ahead than on any held-out one" in told
+
+    def test_says_that_there_was_nothing_to_compare_with(self) -> None:
+        told = nothing_found(torch.tensor([-1.0]), torch.zeros(0), 1)
+        assert "no held-out records" in told
+        assert "than on any held-out one" not in told
 
 
 class TestLossOfNothing:
     def test_of_equal_classes_is_the_logarithm_of_their_number(self) -> None:
-        assert loss_of_nothing(torch.arange(40) % 10) == pytest.approx(math.log(10))
+        labels = torch.arange(40) % 10
+        found = loss_of_nothing(labels, cross_entropy_rows, torch.zeros(1, 10))
+        assert found == pytest.approx(math.log(10))
 
-    def test_of_numbers_is_their_mean_variance(self) -> None:
-        assert loss_of_nothing(torch.tensor([[0.0, 0.0], [2.0, 4.0]])) == pytest.approx(2.5)
-        assert loss_of_nothing(torch.tensor([0.0, 2.0])) == pytest.approx(1.0)
+    @pytest.mark.parametrize(("values", "wanted"), [([[0.0, 0.0], [2.0, 4.0]], 2.5), ([0, 2], 1)])
+    def test_of_numbers_is_their_mean_variance(self, values: list[float], wanted: float) -> None:
+        targets = torch.tensor(values, dtype=torch.float32)
+        outputs = torch.zeros_like(targets.reshape(2, -1))
+        assert loss_of_nothing(targets, squared_error_rows, outputs) == pytest.approx(wanted)
 
     def test_is_never_zero(self) -> None:
-        assert loss_of_nothing(torch.zeros(4, dtype=torch.long)) > 0
-        assert loss_of_nothing(torch.ones(4)) > 0
+        ones = torch.ones(4)
+        assert loss_of_nothing(ones.long(), cross_entropy_rows, torch.zeros(1, 2)) > 0
+        assert loss_of_nothing(ones, squared_error_rows, torch.zeros(1, 1)) > 0
+        assert loss_of_nothing(ones, lambda shown, _: 0 * shown[:, 0], torch.zeros(1, 1)) > 0
+
+    def test_of_another_loss_has_its_unit(self) -> None:
+        labels = torch.arange(5000) % 4
+
+        def smaller(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return 1e-3 * cross_entropy_rows(outputs, targets)
+
+        found = loss_of_nothing(labels, smaller, torch.zeros(1, 4))
+        assert found == pytest.approx(1e-3 * math.log(4), rel=1e-5)
+        # A class of the network that no record has costs little.
+        wide = loss_of_nothing(labels, smaller, torch.zeros(1, 6))
+        assert wide == pytest.approx(found, rel=1e-3)
+
+    @pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 3)])
+    def test_of_another_loss_of_numbers_too(self, shape: tuple[int, ...]) -> None:
+        values = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+        def larger(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return 50 * squared_error_rows(outputs, targets)
+
+        outputs = torch.zeros(2, *(shape[1:] or (1,)))
+        found = loss_of_nothing(values, larger, outputs)
+        assert found == pytest.approx(50 * loss_of_nothing(values, squared_error_rows, outputs))

@@ -61,8 +61,8 @@ class RestartTeacher:
 
     Steps are as long as there is something to forget (:func:`amount`): the share of a full step is
     read from how much more the teacher loses than the original on forget records, beyond what it
-    loses more on held-out records, and beyond chance. Records that the original never learned by
-    heart leave it where it is.
+    loses more on held-out records, and beyond chance. Where none of that is left the weights stay
+    those of the original, and the run's warnings say so: it is no proof that nothing is known.
 
     Only linear layers and convolutions of the student change (:func:`affine_maps`); all other
     weights, and batch-norm statistics, stay those of the original. The teacher is shown no forget

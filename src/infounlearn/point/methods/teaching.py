@@ -13,7 +13,13 @@ from infounlearn.point.methods.base import Pass, build_optimizer
 from infounlearn.point.methods.distill import distance_rows
 from infounlearn.point.methods.rehearsal import Rehearsal
 from infounlearn.point.methods.task import Batch, Part, Sweep, Task
-from infounlearn.point.methods.teaching_looks import Looks, amount, loss_of_nothing, sharpness
+from infounlearn.point.methods.teaching_looks import (
+    Looks,
+    amount,
+    loss_of_nothing,
+    nothing_found,
+    sharpness,
+)
 from infounlearn.point.restart import measure_statistics
 
 if TYPE_CHECKING:
@@ -47,12 +53,15 @@ class Teacher:
         model: its network.
         sharpness: factor of its logits; see :func:`.teaching_looks.sharpness`.
         amount: how much there is to forget; see :func:`.teaching_looks.amount`.
+        gone, held: losses of the teacher less those of the original, on forget and on held-out
+            records, once it is healed.
     """
 
     def __init__(self, method: RestartTeacher, task: Task, plan: Plan) -> None:
         self._task, self._plan = task, plan
         self._full_steps = method.full_steps
         self.sharpness = self.amount = 1.0
+        self.gone = self.held = torch.zeros(0)
         self.model: nn.Module = copy.deepcopy(task.model)
         assert task.fresh is not None
         method.restart(plan.teacher_steps).apply(self.model, task.fresh)
@@ -86,10 +95,21 @@ class Teacher:
         # Looked at in any case: what a run costs does not depend on how its looks are used.
         gone = self._looks("forget", self._plan.weighed)
         assert gone is not None  # the plan weighs at least one
-        known = self._ahead(gone)
-        usual = known[:0] if held is None else self._ahead(held)
-        if not self._full_steps:
-            self.amount = amount(known, usual, loss_of_nothing(self._task.sets.retain.targets))
+        self.gone = self._ahead(gone)
+        self.held = self.gone.new_zeros(0) if held is None else self._ahead(held)
+        if self._full_steps:
+            return
+        nothing = loss_of_nothing(self._task.sets.retain.targets, self._task.loss, gone.original)
+        self.amount = amount(self.gone, self.held, nothing)
+        if held is not None and not self.amount:
+            # Of a class that the retain set lacks, any network loses more that never saw it.
+            self.amount = amount(self.gone, self.held[self._retained(held.targets)], nothing)
+
+    def _retained(self, targets: Tensor) -> Tensor:
+        """Which records are of a class that the retain set has; of numbers, all."""
+        if not self._task.is_classification:
+            return torch.ones(len(targets), dtype=torch.bool, device=targets.device)
+        return torch.isin(targets, self._task.sets.retain.targets.unique().to(targets))
 
     def _looks(self, part: Part, limit: int) -> Looks | None:
         """A sample of a record set; None of no records."""
@@ -147,7 +167,10 @@ class Student:
             apart = distance_rows(shown, told, 1.0, is_classification=task.is_classification)
             if first + step == 0:
                 lost = float(kept[: self._rehearsal.even].detach().mean())
-                self.pull = 1.0 + PULL * lost / loss_of_nothing(task.sets.retain.targets)
+                nothing = loss_of_nothing(task.sets.retain.targets, task.loss, outputs)
+                # No network need know less than nothing; where that costs nothing, as of a single
+                # class, their ratio has no bound.
+                self.pull = 1.0 + PULL * min(1.0, max(0.0, lost) / nothing)
             return kept.mean() + method.strength * self.pull * apart.mean()
 
         return Pass(
@@ -173,11 +196,8 @@ class Student:
         """What the teacher's looks said, if it kept the student where it was."""
         if self._teacher.amount > 0:
             return ()
-        return (
-            "The weights are those of the original: on the forget set it is no further ahead of a "
-            "network that never saw it than chance or held-out records explain, so nothing was "
-            "found to forget. A longer run sees smaller differences.",
-        )
+        teacher = self._teacher
+        return (nothing_found(teacher.gone, teacher.held, len(self._task.sets.forget)),)
 
     def memory(self) -> dict[str, Tensor]:
         """What a resumed run needs beside the student's weights."""
@@ -186,6 +206,8 @@ class Student:
             "losses": self._rehearsal.losses,
             "known": self._known,
             "numbers": torch.tensor(numbers, dtype=torch.float64),
+            "gone": self._teacher.gone,
+            "held": self._teacher.held,
         }
         if self._told is not None:
             kept["told"] = self._told
@@ -196,6 +218,7 @@ class Student:
         """Undo :meth:`memory`."""
         self._rehearsal.losses, self._known = kept["losses"], kept["known"].bool()
         self._teacher.sharpness, self._teacher.amount, self.pull = kept["numbers"].tolist()
+        self._teacher.gone, self._teacher.held = kept["gone"], kept["held"]
         device = self._task.device
         self._told = kept["told"].to(device) if "told" in kept else None
         prefix = "teacher/"

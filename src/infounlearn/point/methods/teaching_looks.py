@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from infounlearn.point.utility import Loss, cross_entropy_rows, squared_error_rows
+
 ENOUGH = 0.01
 """Share of what knowing nothing costs that makes half of a full lesson."""
 DOUBT = 1.5
@@ -67,33 +69,89 @@ def amount(gone: Tensor, held: Tensor, nothing: float) -> float:
 
         a = g - max(0, h) - 1.5 standard errors of g,
 
-    and the answer is a / (a + nothing/100), 0 if a is not positive. A single record has no
-    deviation of its own; it is given that of the held-out ones.
+    and the answer is a / (a + nothing/100), 0 if a is not positive. Differences that are not finite
+    are no reason to stay: they give 1.
+
+    A mean hides few records among many: where all others show nothing, one remembered record among
+    several gives 0 whatever it shows, and so do two among ten or more. Without held-out records all
+    that a teacher is worse by counts as remembered.
 
     Args:
         gone, held: (n,) and (m,) losses of the teacher less those of the original, on forget and
             on held-out records; m may be 0.
         nothing: loss of a network that knows nothing (:func:`loss_of_nothing`).
     """
-    spread = gone if len(gone) > 1 else held
-    error = float(spread.double().std()) / math.sqrt(len(gone)) if len(spread) > 1 else 0.0
+    if not all(bool(torch.isfinite(one).all()) for one in (gone, held)):
+        return 1.0
     usual = max(0.0, float(held.double().mean())) if len(held) else 0.0
-    excess = float(gone.double().mean()) - usual - DOUBT * error
-    if not excess > 0:
-        return 0.0
-    return excess / (excess + ENOUGH * nothing) if math.isfinite(excess) else 1.0
+    excess = float(gone.double().mean()) - usual - DOUBT * _error(gone, held)
+    return excess / (excess + ENOUGH * nothing) if excess > 0 else 0.0
 
 
-def loss_of_nothing(targets: Tensor) -> float:
+def nothing_found(gone: Tensor, held: Tensor, forget: int) -> str:
+    """What a report must say where :func:`amount` is 0: what was seen, and what that leaves open.
+
+    Args:
+        gone, held: see :func:`amount`.
+        forget: records of the whole forget set.
+    """
+    seen = (
+        f"on {len(gone)} of {forget} forget records the original loses "
+        f"{float(gone.double().mean()):.3g} less on average than a copy that this run healed on "
+        f"the retain set alone (standard error {_error(gone, held):.2g}), "
+    )
+    hidden = "A mean hides few records among many"
+    if len(held):
+        ahead = int((gone > held.max()).sum())
+        seen += f"on {len(held)} held-out records {float(held.double().mean()):.3g} less. "
+        hidden += f": on {ahead} of the forget records it is further ahead than on any held-out one"
+    else:
+        seen += "and no held-out records were there to compare with. "
+    return (
+        "Nothing was found to forget: the weights are those of the original. This is no proof: "
+        f"{seen}{hidden}. A longer run sees smaller differences. Where the records must be "
+        "forgotten whatever is found, retrain, or set full_steps."
+    )
+
+
+def loss_of_nothing(targets: Tensor, loss: Loss, outputs: Tensor) -> float:
     """Least loss of an answer that is the same for all records.
 
     Of classes the entropy of their shares, in nats; of numbers the mean variance of their columns.
-    Never 0: a set of a single class has the least positive number.
+    In a loss of other units, the size of what it says of such an answer: the shares, each class
+    counted once more, or the means. Never 0: where it would be, as of a single class, it is the
+    least positive number.
+
+    Args:
+        targets: of the records.
+        loss: of each row.
+        outputs: of any records, for their shape, type and device.
     """
+    targets = targets.cpu()
     if targets.dtype.is_floating_point:
         values = targets.double().reshape(len(targets), -1)
         lost = float(values.var(0, unbiased=False).mean())
+        if loss is not squared_error_rows:
+            answers = values.mean(0).to(outputs).expand(len(targets), -1)
+            answers = answers.reshape(len(targets), *outputs.shape[1:])
+            lost = float(loss(answers, targets.to(outputs.device)).detach().double().mean())
     else:
-        shares = torch.bincount(targets.reshape(-1)).double() / targets.numel()
+        shares = torch.bincount(targets).double() / len(targets)
         lost = float(-torch.xlogy(shares, shares).sum())
-    return max(lost, torch.finfo(torch.float64).tiny)
+        if loss is not cross_entropy_rows:
+            # A row per class, as all rows of a class are alike.
+            classes, counts = targets.unique(return_counts=True)
+            known = torch.bincount(targets, minlength=outputs.shape[1]) + 1.0
+            answers = (known / known.sum()).log().to(outputs).expand(len(classes), -1)
+            rows = loss(answers, classes.to(outputs.device)).detach().double().cpu()
+            lost = float((counts * rows).sum()) / len(targets)
+    return max(abs(lost), torch.finfo(torch.float64).tiny)
+
+
+def _error(gone: Tensor, held: Tensor) -> float:
+    """Standard error of the mean of ``gone``.
+
+    A single record has no deviation of its own; it is given that of the held-out ones.
+    """
+    spread = gone if len(gone) > 1 else held
+    return float(spread.double().std()) / math.sqrt(len(gone)) if len(spread) > 1 else 0.0
