@@ -61,7 +61,8 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         penalty: λ of the proximal penalty on the slope of the potential, which is no bias: slower
             where large, less steady where small.
         ema: share of the running mean of the maps that stays at each step.
-        flip: mirror training images at random (not where left and right have a meaning).
+        flip: mirror training images at random, and take the moments of the closed form from both
+            sides (not where left and right have a meaning).
         validation: share of the images of each group kept from training, on which cost and a fresh
             small probe are looked at every ``evaluate_every`` steps; the maps that this probe sees
             least through are kept. 0: none, the last maps are kept.
@@ -278,3 +279,5 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         ]
         if self.method in CLOSED:
             self.limits_.append("Affine maps match two moments: a network may still read Z.")
+        if self.method == "information":
+            self.limits_.append("Critics of one design were asked: another may still read Z.")
