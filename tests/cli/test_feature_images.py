@@ -67,6 +67,7 @@ def test_the_result_is_told_on_standard_output_and_progress_is_not(
     for part in (
         "images without Bright",
         "Bright, accuracy of a fresh network",
+        "Bright, read from single places",
         "mean squared change per pixel value",
         "images   out/images",
         "maps     out/maps",

@@ -217,6 +217,9 @@ _LABELS = {
     "probes/cnn_majority_gap": "{}, above the majority rate",
     "probes/cnn": "{}, read by a fresh network",
     "probes/linear": "{}, read by a line on features",
+    "probes/places": "{}, read from single places",
+    "probes/boosted-trees": "{}, read by trees from statistics",
+    "probes/exact-values": "{}, read from exact values",
     "cost/transport": "mean squared change per pixel value",
     "cost/gaussian_bound": "least change that could hide it",
 }

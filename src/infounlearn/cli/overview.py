@@ -7,7 +7,7 @@ from infounlearn import __version__
 COMMANDS = {
     "demo": "train a small network, make it forget, audit it and write a report (half a minute)",
     "points": "unlearn records from a trained model, your own or a built-in one",
-    "feature": "release a table without what it tells of a column, and audit it",
+    "feature": "release a table, or images, without what they tell of an attribute, and audit it",
     "audit": "audit saved outputs of any framework",
     "figure": "repeat a figure of the paper",
     "compare": "compare unlearning methods on equal terms",
@@ -27,6 +27,7 @@ examples:
   infounlearn points --dataset digits --forget-random 0.1 --label-noise 0.2
   infounlearn points --model nets:build --weights w.safetensors --data nets:data --forget ids.csv
   infounlearn feature people.csv --sensitive sex --target income
+  infounlearn feature images/ --attributes list_attr_celeba.txt --sensitive Smiling
   infounlearn audit unlearned.npz --original original.npz --reference retrained-*.npz
   infounlearn figure gaussian-toy --quick
   infounlearn compare points --quick
