@@ -16,7 +16,7 @@ CHILD = """
 import sys, torch
 torch.set_num_threads(1)
 from infounlearn.feature.images import NeuralBarycenter
-images, codes = torch.load(sys.argv[1] + "/images.pt")
+images, codes = torch.load(sys.argv[1] + "/images.pt", weights_only=True)
 settings = {settings!r}
 tell = lambda row: print(row["step"], flush=True)
 NeuralBarycenter(**settings, checkpoint=sys.argv[1], progress=tell).fit(images, sensitive=codes)
