@@ -126,6 +126,12 @@ def clipped(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return (x / peak * np.where(z == 1, 1, 1 - 1e-6)[:, None, None, None]).astype(np.float32)
 
 
+def cut_off(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """No value of one group is above what nine of ten values are below."""
+    top = np.quantile(x, 0.9)
+    return np.where(z[:, None, None, None] == 1, np.minimum(x, top), x).astype(np.float32)
+
+
 def smoothed(x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One group is a little softer than the other, as what a network drew often is."""
     soft = (x + np.roll(x, 1, 3)) / 2
@@ -156,6 +162,7 @@ MARKS: tuple[Mark, ...] = (
     constant_pixel,
     jpeg_like,
     clipped,
+    cut_off,
     smoothed,
     mirrored,
 )

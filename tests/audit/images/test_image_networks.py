@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from infounlearn.audit.feature.inference import null_of
 from infounlearn.audit.images import probe_net
+from infounlearn.audit.images.designs import DESIGNS, FIRST, WIDER, Design
 from infounlearn.audit.images.readings import (
     Read,
     accuracy_interval,
@@ -15,6 +17,7 @@ from infounlearn.audit.images.readings import (
     read_networks,
     seen,
 )
+from tests.audit.images.marks import cut_off, textures
 from tests.audit.images.worlds import inverted, mean_shifted
 
 WORLD = inverted(600)
@@ -54,6 +57,47 @@ def test_nothing_is_seen_where_nothing_is() -> None:
         assert own.information < 0.05
         calls += seen(own, z, null, rate, 0.95)
     assert calls <= 1
+
+
+def test_the_wider_network_sees_values_that_are_cut_off_and_the_first_does_not() -> None:
+    """The brightest tenth of all values made equal in one group, as by a map that clips."""
+    z = np.random.default_rng(1).permutation(np.arange(400) % 2)
+    cut = cut_off(textures(400, 16, 0), z, np.random.default_rng(2))
+    first, wider = read([Read(cut, z, (0,), "cut", design=design) for design in DESIGNS])
+    assert first.information < 0.05
+    assert wider.information > 0.2
+    assert np.array_equal(first.folds, wider.folds)
+
+
+@pytest.mark.parametrize("design", DESIGNS, ids=lambda design: design.name)
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 13), (3, 33, 48)])
+def test_a_design_takes_images_of_any_size(design: Design, shape: tuple[int, int, int]) -> None:
+    logits = design.build(*shape, 3)(torch.zeros(2, *shape))
+    assert logits.shape == (2, 3)
+
+
+def test_only_the_first_network_stops_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of noise nothing is learned, which the first network notices."""
+    looks: list[int] = []
+    logits = probe_net._logits
+    monkeypatch.setattr(
+        probe_net, "_logits", lambda *given: looks.append(len(given[2])) or logits(*given)
+    )
+    z = np.random.default_rng(1).permutation(np.arange(120) % 2)
+    noise = np.random.default_rng(2).random((120, 1, 8, 8)).astype(np.float32)
+    taken = []
+    for design in (FIRST, WIDER):
+        looks.clear()
+        read_networks(
+            [Read(noise, z, (0,), "noise", design=design)],
+            folds=3,
+            epochs=100,
+            device="cpu",
+            jobs=1,
+            progress=None,
+        )
+        taken.append(len(looks))
+    assert taken[1] > taken[0]
 
 
 def test_weights_are_averaged_over_the_last_steps() -> None:

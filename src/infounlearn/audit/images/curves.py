@@ -1,4 +1,4 @@
-"""What the report draws: what the fresh network believes of each group, and planted leaks."""
+"""What the report draws: what a fresh network believes of each group, and planted leaks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def believed(case: Case) -> int:
 
 
 def curves(case: Case, probing: Probing) -> tuple[Curve, ...]:
-    """Panels ``beliefs/*`` of the network, for the largest groups, and ``planted``."""
+    """Panels ``beliefs/*`` of the network that knows more, for the largest groups; ``planted``."""
     largest = np.argsort(-case.groups.counts, kind="stable")[:SHOWN]
     edges = np.linspace(0, 1, BINS + 1)
     found = []
-    network = probing.network
+    network = max(probing.network, probing.wider, key=lambda one: one.after.information)
     for when, reading in (("after", network.after), ("before", network.before)):
         if reading is None:
             continue
@@ -32,5 +32,5 @@ def curves(case: Case, probing: Probing) -> tuple[Curve, ...]:
             found.append(Curve(f"beliefs/{when}", case.groups.names[group], *ends, "histogram"))
     if len(probing.planted) > 1:
         x, y = zip(*probing.planted, strict=True)
-        found.append(Curve("planted", network.title, x, y))
+        found.append(Curve("planted", probing.network.title, x, y))
     return tuple(found)

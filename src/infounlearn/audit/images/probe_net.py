@@ -1,10 +1,9 @@
-"""The probe: a small convolutional network, trained afresh on images it is not judged on.
+"""Training of a network probe, afresh, on images it is not judged on.
 
-Three strided convolutions with batch-norm and one linear layer that sees every place of the last
-map: some 26,000 weights at 32 x 32. Weights are averaged over the last steps, without which weak
-leaks drown in what is learned by heart. A tenth of the training images stop the training early and
-say how far to trust what was learned, down to not at all, as for probes of tables. Images are
-mirrored with probability ¼, not ½: half of them would hide a mark whose side tells the group.
+Weights are averaged over the last steps, without which weak leaks drown in what is learned by
+heart. A tenth of the training images stop some designs early, and say of all how far to trust what
+was learned, down to not at all, as for probes of tables. Images are mirrored with probability ¼,
+not ½: half of them would hide a mark whose side tells the group.
 """
 
 from __future__ import annotations
@@ -21,10 +20,9 @@ from scipy import special
 from torch import Tensor, nn
 
 from infounlearn.audit.feature.probes import log_prior, tempered, to_learn
+from infounlearn.audit.images.designs import FIRST, Design
 from infounlearn.errors import DivergenceError
 
-WIDTH = 16
-DROPOUT = 0.3
 BATCH = 64
 RATE = 4e-3
 DECAY = 1e-2
@@ -35,7 +33,6 @@ LEAST_STEPS, MOST_STEPS = 360, 6000
 """Few images are shown more often; of very many, not all are needed."""
 LOOK = 30
 """Least steps between two looks at the images that stop the training."""
-PATIENCE = 4
 READ = 0.005
 """Nats of loss below which there is nothing left to learn."""
 CHUNK = 512
@@ -56,6 +53,7 @@ class Fold:
         device: where.
         what: whose probe it is, for messages.
         mark: (n,) values painted on each image, for planted leaks; None for none.
+        design: of the network.
     """
 
     images: np.ndarray
@@ -67,6 +65,7 @@ class Fold:
     device: str
     what: str
     mark: np.ndarray | None = None
+    design: Design = FIRST
 
 
 def held_out(task: Fold) -> np.ndarray:
@@ -88,24 +87,6 @@ def held_out(task: Fold) -> np.ndarray:
     return tempered(ratio_check, ratio_held, prior, check, held, task.z)
 
 
-def network(channels: int, height: int, width: int, groups: int) -> nn.Sequential:
-    """The probe for (channels, height, width) images; logits of ``groups``."""
-    layers: list[nn.Module] = []
-    count, h, w = channels, height, width
-    sizes = [5, 3, 3] + ([3] if max(height, width) > 32 else [])
-    for index, size in enumerate(sizes):
-        wide = WIDTH * 2 ** min(index, 2)
-        layers += [
-            nn.Conv2d(count, wide, size, stride=2, padding=size // 2, bias=False),
-            nn.BatchNorm2d(wide),
-            nn.ReLU(),
-        ]
-        count, h, w = wide, -(-h // 2), -(-w // 2)
-    return nn.Sequential(
-        *layers, nn.Flatten(), nn.Dropout(DROPOUT), nn.Linear(count * h * w, groups)
-    )
-
-
 def train_and_read(
     task: Fold, learn: np.ndarray, check: np.ndarray, held: np.ndarray, seed: int, groups: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +95,8 @@ def train_and_read(
     with alone(device, seed):
         images = _standardised(task, learn).to(device, memory_format=torch.channels_last)
         labels = torch.from_numpy(task.z).to(device)
-        model = network(images.shape[1], images.shape[2], images.shape[3], groups).to(device)
+        channels, height, width = images.shape[1:]
+        model = task.design.build(channels, height, width, groups).to(device)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         _train(model, images, labels, torch.from_numpy(learn), torch.from_numpy(check), task)
         return _logits(model, images, check), _logits(model, images, held)
@@ -123,7 +105,7 @@ def train_and_read(
 def _train(
     model: nn.Module, images: Tensor, labels: Tensor, learn: Tensor, check: Tensor, task: Fold
 ) -> None:
-    """One cycle of AdamW; of the averaged weights those of the best look are kept."""
+    """One cycle of AdamW; of the averaged weights those of the best look are kept, or the last."""
     batch = min(BATCH, max(16, len(learn) // 10))
     per_epoch = max(1, len(learn) // batch)
     steps = min(max(task.epochs * per_epoch, LEAST_STEPS), MOST_STEPS)
@@ -134,6 +116,7 @@ def _train(
         [part for part in one.state_dict().values() if part.is_floating_point()]
         for one in (mean, model)
     )
+    patience = task.design.patience
     best, kept, late = math.inf, mean.state_dict(), 0
     order = learn[:0]
     for step in range(steps):
@@ -162,9 +145,9 @@ def _train(
             kept = {name: value.clone() for name, value in mean.state_dict().items()}
         else:
             late += 1
-        if late >= PATIENCE or best < READ:
+        if late == patience or best < READ:
             break
-    model.load_state_dict(kept)
+    model.load_state_dict(mean.state_dict() if patience is None else kept)
 
 
 def _average(olds: list[Tensor], news: list[Tensor], keep: float) -> None:

@@ -20,6 +20,7 @@ from infounlearn.audit.feature.probes import (
     read_all,
 )
 from infounlearn.audit.images.case import Case
+from infounlearn.audit.images.designs import DESIGNS
 from infounlearn.audit.images.places import read_places
 from infounlearn.audit.images.readings import KINDS, Read, balanced_hits, hits, read_networks, seen
 from infounlearn.audit.images.traces import traces
@@ -42,7 +43,7 @@ class Probed:
     """One kind of probe on the audited images, on those before, and on shuffled groups.
 
     Attributes:
-        name: "cnn", "linear", "places", "boosted-trees" or "exact-values".
+        name: "cnn", "wide", "linear", "places", "boosted-trees" or "exact-values".
         title: what a person reads.
         after: what it says of the audited images.
         before: of the images before; None where absent.
@@ -79,6 +80,7 @@ class Probing:
 
     Attributes:
         network: the fresh network.
+        wider: the fresh network of another design.
         line: logistic regression on features.
         marks: probes of what networks do not look at: places, and statistics of each image.
         others: other attributes, where images before were given.
@@ -88,6 +90,7 @@ class Probing:
     """
 
     network: Probed
+    wider: Probed
     line: Probed
     marks: tuple[Probed, ...]
     others: tuple[Other, ...]
@@ -98,7 +101,7 @@ class Probing:
     @property
     def probes(self) -> tuple[Probed, ...]:
         """All that look for the feature."""
-        return (self.network, self.line, *self.marks)
+        return (self.network, self.wider, self.line, *self.marks)
 
 
 def probe_all(case: Case) -> Probing:
@@ -118,13 +121,17 @@ def probe_all(case: Case) -> Probing:
         versions.append(("before", case.before))
     # First of all: an extractor that does not fit is to be told before hours of training.
     features = tuple(case.extractor.apply(images) for _, images in versions)
-    reads = [
-        Read(case.after, z, (s.seed, 3, draw), f"shuffled groups {draw + 1}")
-        for draw, z in enumerate(shuffles)
-    ]
-    reads += [
-        Read(images, case.z, (s.seed, 1), f"{case.feature}, {when}") for when, images in versions
-    ]
+    reads = []
+    for design in DESIGNS:
+        by = f", {design.title}"
+        reads += [
+            Read(images, case.z, (s.seed, 1), f"{case.feature}, {when}{by}", design=design)
+            for when, images in versions
+        ]
+        reads += [
+            Read(case.after, z, (s.seed, 3, draw), f"shuffled groups {draw + 1}{by}", design=design)
+            for draw, z in enumerate(shuffles)
+        ]
     known = case.others if case.before is not None else {}
     reads += [
         Read(images, groups.codes, (s.seed, 4, index), f"{name}, {when}")
@@ -132,11 +139,14 @@ def probe_all(case: Case) -> Probing:
         for when, images in versions
     ]
     found = train(reads)
-    drawn, rest = found[: s.refits], found[s.refits :]
-    own, pairs = rest[: len(versions)], rest[len(versions) :]
-    network = _probed("cnn", "a fresh network", case, own, list(zip(drawn, shuffles, strict=True)))
+    networks = []
+    for design in DESIGNS:
+        own, found = found[: len(versions)], found[len(versions) :]
+        drawn, found = list(zip(found[: s.refits], shuffles, strict=True)), found[s.refits :]
+        networks.append(_probed(design.name, design.title, case, own, drawn))
+    network, wider = networks
     others = tuple(
-        Other(name, groups.codes, groups.names, pairs[2 * index], pairs[2 * index + 1])
+        Other(name, groups.codes, groups.names, found[2 * index], found[2 * index + 1])
         for index, (name, groups) in enumerate(known.items())
     )
     planted, smallest = _plant(case, network, train)
@@ -144,7 +154,7 @@ def probe_all(case: Case) -> Probing:
     line = _line(case, features, _shuffles(case, max(s.refits, CHEAP * cheap)))
     second = features[1] if len(features) > 1 else None
     marks = _marks(case, [images for _, images in versions])
-    return Probing(network, line, marks, others, planted, smallest, (features[0], second))
+    return Probing(network, wider, line, marks, others, planted, smallest, (features[0], second))
 
 
 def _shuffles(case: Case, count: int) -> list[np.ndarray]:

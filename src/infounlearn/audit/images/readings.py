@@ -11,12 +11,13 @@ from infounlearn.audit.feature.columns import Table
 from infounlearn.audit.feature.inference import gain_interval
 from infounlearn.audit.feature.probes import Job, Reading, deal
 from infounlearn.audit.images.case import Progress
+from infounlearn.audit.images.designs import FIRST, Design
 from infounlearn.audit.images.probe_net import Fold, held_out
 from infounlearn.interface import Null
 from infounlearn.math import clopper_pearson
 
 Interval = tuple[float, float]
-KINDS = 5
+KINDS = 6
 """Kinds of probes that look at the same images, each of which may err."""
 
 
@@ -30,6 +31,7 @@ class Read:
         seed: of folds and networks.
         what: for messages.
         mark: (n,) brightness of a planted mark, or None.
+        design: of the network.
     """
 
     images: np.ndarray
@@ -37,6 +39,7 @@ class Read:
     seed: tuple[int, ...]
     what: str
     mark: np.ndarray | None = None
+    design: Design = FIRST
 
 
 def read_networks(
@@ -56,7 +59,18 @@ def read_networks(
 
     plans = [deal_folds(read.z, folds, read.seed) for read in reads]
     tasks = [
-        Fold(read.images, read.z, plan, fold, read.seed, epochs, device, read.what, read.mark)
+        Fold(
+            images=read.images,
+            z=read.z,
+            folds=plan,
+            fold=fold,
+            seed=read.seed,
+            epochs=epochs,
+            device=device,
+            what=read.what,
+            mark=read.mark,
+            design=read.design,
+        )
         for read, plan in zip(reads, plans, strict=True)
         for fold in range(folds)
     ]

@@ -34,13 +34,14 @@ def _visible(case: Case, findings: list[Finding], probing: Probing) -> Verdict:
     s = case.settings
     probes = probing.probes
     wanted = [f"probes/{one.name}{part}" for one in probes for part in ("_accuracy", "", "_auc")]
-    wanted += ["probes/within_margin", "probes/cnn_majority_gap", "probes/cnn_power"]
+    wanted += ["probes/within_margin", "probes/cnn_majority_gap", "probes/wide_majority_gap"]
+    wanted += ["probes/cnn_power"]
     wanted += ["distance/between_groups"]
     wanted += ["distance/to_reference", "cost/transport", "cost/gaussian_bound"]
     known = {one.name for one in findings}
     names = tuple(name for name in wanted if name in known)
     told = "; ".join(
-        [_told(case, one) for one in (probing.network, probing.line)]
+        [_told(case, one) for one in (probing.network, probing.wider, probing.line)]
         + [_short(one) for one in probing.marks]
     )
     found = [
