@@ -84,7 +84,8 @@ _FAMILIES = {
     "planted": _Family(
         "How small a leak would have been seen?",
         "Into rows with shuffled groups a known leak was planted, and the probe trained as above. "
-        "Close to the diagonal it recovers all that is there; where it ends, it recovered nothing.",
+        "Close to the diagonal it recovers all that is there; open marks at the lower edge "
+        "recovered nothing, or too little to be drawn.",
         draw=plots.draw_planted,
         x="planted (nats)",
         y="recovered (nats)",

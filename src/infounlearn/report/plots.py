@@ -119,28 +119,58 @@ def draw_roc(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
 
 
 def draw_planted(axes: Axes, curves: Sequence[Curve], entries: Legend) -> None:
-    """Recovered against planted information, both logarithmic; the diagonal is all there is."""
+    """Recovered against planted information, both logarithmic; the diagonal is all there is.
+
+    Nothing has no logarithm: what recovered nothing, or less than a decade below the least that was
+    planted, is an open mark at the lower edge.
+    """
     axes.set_xscale("log")
     axes.set_yscale("log")
-    found = [
-        (c, [(x, y) for x, y in zip(c.x, c.y, strict=True) if x > 0 and y > 0]) for c in curves
-    ]
-    places = [x for _, points in found for x, _ in points]
-    if places:
-        ends = [min(places), max(places)]
-        axes.plot(ends, ends, color=colour("muted"), linewidth=1)
-    for curve, points in found:
-        entry = entries[curve.label]
-        axes.plot(
-            [x for x, _ in points],
-            [y for _, y in points],
-            color=colour(entry.role),
-            linestyle=_DASHES[entry.dash],
-            marker="o",
-            markersize=4,
-        )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(LogTicks())
+    planted = [x for curve in curves for x in curve.x if x > 0]
+    if not planted:
+        return
+    # Whole decades: on a shorter axis no tick would have a label, and one point no scale.
+    start = 10.0 ** math.floor(math.log10(min(planted)))
+    end = 10.0 ** math.ceil(math.log10(max(planted) * 1.01))
+    edge = start / 10
+    axes.set_xlim(start, end)
+    axes.set_ylim(edge, end)
+    axes.plot([start, end], [start, end], color=colour("muted"), linewidth=1)
+    axes.annotate(
+        "all that was planted",
+        (end, end),
+        xytext=(-14, -6),
+        textcoords="offset points",
+        horizontalalignment="right",
+        verticalalignment="top",
+        color=colour("muted"),
+        fontsize=10,
+    )
+    for curve in curves:
+        entry = entries[curve.label]
+        points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if x > 0]
+        found = [(x, y) for x, y in points if y > edge]
+        missed = [x for x, y in points if y <= edge]
+        style: dict[str, Any] = {"color": colour(entry.role), "clip_on": False}
+        axes.plot(
+            [x for x, _ in found],
+            [y for _, y in found],
+            linestyle=_DASHES[entry.dash],
+            marker="o",
+            markersize=6,
+            **style,
+        )
+        axes.plot(
+            missed,
+            [edge] * len(missed),
+            linestyle="none",
+            marker="v",
+            markersize=7,
+            markerfacecolor="none",
+            **style,
+        )
 
 
 def _line(axes: Axes, curve: Curve, entry: Entry) -> None:
