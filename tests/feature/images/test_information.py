@@ -22,13 +22,13 @@ def short(monkeypatch):
     monkeypatch.setattr(critics, "LEAST_STEPS", 20)
 
 
-def run_of(rows, codes, groups=2, weights=None, critics=8, rate=1.0, flip=False, **more):
+def run_of(rows, codes, groups=2, weights=None, critics=8, rate=1.0, **more):
     rows, size = rows.float(), rows[0].numel()
     share = torch.bincount(codes, minlength=groups) / len(codes)
     flat = rows.flatten(1)
     own = flat - torch.stack([flat[codes == z].mean(0) for z in range(groups)])[codes]
     metric = Metric(torch.eye(size), own.T @ own / len(own), 0.0)
-    inquiry = Inquiry(critics=critics, rate=rate, flip=flip)
+    inquiry = Inquiry(critics=critics, rate=rate)
     return InformationRun(Flow(None, metric), rows, codes, share, inquiry, **more)
 
 
@@ -91,9 +91,19 @@ def test_groups_that_are_alike_are_left_as_they_are():
     assert sum(row.get("share", 0) == 0 for row in run.history[-3:]) == 3
 
 
+def test_critics_of_every_design_take_turns_and_all_are_asked_of_every_group():
+    run = images_run()
+    run.run()
+    designs = [stage.critic.design for stage in run.flow.stages]
+    kept = [row["critic" if "critic" in row else "step"] for row in run.history if row.get("share")]
+    assert designs == [critics.DESIGNS[(int(step) - 1) % 3] for step in kept]
+    assert run.patience == 9
+    assert run_of(*gaussians(100)).patience == 3
+
+
 def images_run(folder=None, **more):
     images, codes = stripes(120, groups=3)
-    return run_of(images / 0.2, codes, 3, critics=5, rate=0.5, flip=True, folder=folder, **more)
+    return run_of(images / 0.2, codes, 3, critics=5, rate=0.5, folder=folder, **more)
 
 
 def test_a_killed_run_ends_in_the_bits_of_one_that_was_not(tmp_path):
@@ -110,6 +120,7 @@ def test_a_killed_run_ends_in_the_bits_of_one_that_was_not(tmp_path):
         images_run(tmp_path, tell=kill).run()
     told = []
     again = images_run(tmp_path, tell=told.append)
+    assert again.resumed()
     again.run()
     assert [row["step"] for row in told] == [4, 5]
     assert again.history == whole.history
@@ -120,7 +131,7 @@ def test_a_killed_run_ends_in_the_bits_of_one_that_was_not(tmp_path):
     other = images_run(tmp_path)
     other.fingerprint = "another"
     with pytest.raises(InputError, match="other images or other settings"):
-        other.run()
+        other.resumed()
 
 
 def test_an_interrupt_keeps_what_was_taken_away():
@@ -134,16 +145,19 @@ def test_an_interrupt_keeps_what_was_taken_away():
     assert len(run.flow.stages) == 2
 
 
-def test_mirrored_images_are_moved_alike_only_where_both_sides_are_seen():
-    plain, both = images_run(), images_run()
-    assert len(both.origin) == 2 * both.count
-    learn, settle = both._split(1)
-    images = set((learn % both.count).tolist()), set((settle % both.count).tolist())
-    assert not images[0] & images[1]
-    assert images[0] | images[1] == set(range(both.count))
-    assert len(settle) == 2 * len(images[1])
-    assert torch.equal(plain._split(1)[0], learn)
-    assert not torch.equal(plain._split(2)[0], learn)
+def test_stages_are_set_by_rows_that_nothing_was_fitted_to():
+    images, codes = stripes(120, groups=3)
+    fresh = torch.arange(120) >= 60
+    plain = run_of(images, codes, 3)
+    run = run_of(images, codes, 3, fresh=fresh)
+    learn, settle = run._split(1)
+    assert fresh[settle].all()
+    assert set(torch.nonzero(~fresh)[:, 0].tolist()) <= set(learn.tolist())
+    for own in (run._split(1), plain._split(1)):
+        both = torch.cat(own)
+        assert len(both) == len(both.unique()) == 120
+        assert torch.bincount(codes[own[1]], minlength=3).min() >= 4
+    assert not torch.equal(run._split(2)[1], settle)
 
 
 def test_images_that_are_not_finite_stop_the_run():

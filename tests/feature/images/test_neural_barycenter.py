@@ -60,7 +60,9 @@ def test_without_a_step_the_networks_are_the_closed_form(method, groups):
     torch.testing.assert_close(start.transform(images, sensitive=codes), images)
 
 
-@pytest.mark.parametrize("method", ["barycenter", "pairwise", "information", "latent-gaussian"])
+@pytest.mark.parametrize(
+    "method", ["barycenter", "pairwise", "marginals", "information", "latent-gaussian"]
+)
 def test_an_image_does_not_feel_its_batch(method):
     one, images, codes = fitted(method)
     whole = one.transform(images, sensitive=codes)
@@ -117,7 +119,15 @@ def test_the_same_seed_gives_the_same_images_and_another_does_not():
 
 
 @pytest.mark.parametrize(
-    "method", ["barycenter", "pairwise", "information", "latent-gaussian", "pixel-gaussian"]
+    "method",
+    [
+        "barycenter",
+        "pairwise",
+        "marginals",
+        "information",
+        "latent-gaussian",
+        "pixel-gaussian",
+    ],
 )
 def test_what_is_saved_is_loaded(tmp_path, method):
     images, codes = stripes()
@@ -141,6 +151,15 @@ def test_what_is_saved_is_loaded(tmp_path, method):
         NeuralBarycenter.load(tmp_path)
     with pytest.raises(InputError, match="cannot be read"):
         NeuralBarycenter.load(tmp_path / "none")
+
+
+def test_critics_are_called_critics_where_they_are_told():
+    seen = []
+    one, _, _ = fitted(method="information", progress=seen.append)
+    told = [row["critic"] for row in seen if "critic" in row]
+    assert told == [row["critic"] for row in one.history_]
+    assert told[:2] == [0, 1]
+    assert not any("step" in row for row in [*seen, *one.history_])
 
 
 def test_looks_are_kept_and_told_and_a_checkpoint_is_taken_up(tmp_path):
@@ -169,11 +188,12 @@ def test_a_column_of_a_table_of_attributes_is_read_by_name():
 
 def test_everything_wrong_is_said_at_once_before_any_work():
     images, codes = stripes()
-    one = NeuralBarycenter(amount=2, method="best", steps=-1, device="abacus", lr=0)
+    one = NeuralBarycenter(amount=2, method="best", steps=-1, critics=0, device="abacus", lr=0)
     with pytest.raises(InputError) as caught:
         one.fit(images * 3 - 1, sensitive=0 * codes)
     told = str(caught.value)
-    for part in ("amount is 2", "'best'", "steps is -1", "abacus", "lr is 0", "values from"):
+    numbers = ("amount is 2", "steps is -1", "critics is 0", "lr is 0")
+    for part in (*numbers, "'best'", "abacus", "values from"):
         assert part in told
     assert "one group" in told
 

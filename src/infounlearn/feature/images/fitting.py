@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from infounlearn.feature.images.networks import (
 )
 from infounlearn.feature.images.pictures import WHERE, Pictures
 from infounlearn.feature.images.seeds import own_randomness, stream_seed
+from infounlearn.feature.images.settings import FLOWS
 from infounlearn.feature.images.starts import start_of
 from infounlearn.feature.images.surroundings import fingerprint_of, folder_of, looking, teller
 from infounlearn.feature.images.training import Plan, Players, Training
@@ -36,12 +38,14 @@ from infounlearn.feature.sensitive import SensitiveGroups
 
 CLOSED = ("latent-gaussian", "pixel-gaussian", "mean-shift")
 """Methods without training."""
-MOST_DIMS, ROWS_EACH = 768, 5
-"""Of dims="auto": most directions, and rows of the smallest group for each of them."""
-SHARE = 0.9995
-"""Of dims="auto": variance within groups that is enough."""
 LEAST_HELD_OUT = 8
 """Rows of each group below which a probe of held-out images would tell nothing."""
+FRESH = 0.2
+"""Share of the images of each group that no closed form of method "information" sees."""
+MOST_DIMS, ROWS_EACH, SHARE = 768, 5, 0.9995
+"""Of the methods that go on from the closed form, dims="auto": most directions, rows of the
+smallest group for each, and share of the variance that is enough. Their aim is what is left, not
+what it costs: directions that would hardly repay their error are moved all the same."""
 WIDTHS = {"small": (24, 32), "tiny": (16, 24)}
 """Channels of the map and of the potential."""
 
@@ -69,7 +73,8 @@ def fit_maps(one: Any, pictures: Pictures, groups: SensitiveGroups) -> Fitted:
     """
     codes = torch.from_numpy(groups.codes)
     closed = one.method in CLOSED
-    kept = held_out(codes, len(groups), 0.0 if closed else one.validation, one.random_state)
+    share = 0.0 if closed or one.method in FLOWS else one.validation
+    kept = held_out(codes, len(groups), share, one.random_state)
     learned = ~kept
     whole = pictures.floats(learned)
     scale, shift = float(whole.std()), float(whole.mean())
@@ -77,10 +82,14 @@ def fit_maps(one: Any, pictures: Pictures, groups: SensitiveGroups) -> Fitted:
         raise InputError(f"{WHERE}: all pixels of X are {shift:.4g}: pass images that differ")
     weights = torch.from_numpy(groups.weights)
     rows = Rows(pictures.pixels[learned], codes[learned], weights, shift, scale)
-    known = _closed_form(one, (whole - shift) / scale, codes[learned], pictures.shape)
-    del whole
+    fresh = torch.zeros(len(rows.codes), dtype=torch.bool)
     if one.method == "information":
-        return _informed(one, pictures, groups, known, rows, kept)
+        fresh = held_out(rows.codes, len(groups), FRESH, one.random_state)
+    whole = (whole[~fresh] - shift) / scale
+    known = _closed_form(one, whole, rows.codes[~fresh], pictures.shape)
+    del whole
+    if one.method in FLOWS:
+        return _informed(one, pictures, groups, known, rows, fresh)
     pairwise = one.method == "pairwise"
     device = torch.device(one.device)
     plan = _plan(one)
@@ -106,9 +115,12 @@ def fit_maps(one: Any, pictures: Pictures, groups: SensitiveGroups) -> Fitted:
 
 
 def _facts(known: LatentGaussian, scale: float, kept: Tensor) -> dict[str, Any]:
-    return {
+    held = {} if known.held_out is None else {"held_out_bound": known.held_out * scale**2}
+    return held | {
         "bound": known.value * scale**2,
         "dims": known.barycenter.rank,
+        "dims_variance_alone": known.tail,
+        "trust": known.trust,
         "explained": known.explained,
         "held_out": int(kept.sum()),
         "trained_on": int((~kept).sum()),
@@ -136,23 +148,39 @@ def _informed(
     groups: SensitiveGroups,
     known: LatentGaussian,
     rows: Rows,
-    kept: Tensor,
+    fresh: Tensor,
 ) -> Fitted:
-    """Method "information"."""
-    pixels, codes = pictures.pixels[kept], torch.from_numpy(groups.codes)[kept]
-    plain = {name: getattr(one, name) for name in ("critics", "rate", "clip", "evaluate_every")}
+    """Methods "marginals" and "information"."""
+    pixels, codes = rows.pixels[fresh], rows.codes[fresh]
+    names = ("method", "rounds", "inset", "critics", "rate", "clip", "evaluate_every")
+    plain = {name: getattr(one, name) for name in names}
     flow, history, found = inquire(
         one,
         known,
         start_of(known)[0],
         rows,
+        fresh,
         evaluate=looking(one, rows, pixels, codes, False),
         folder=folder_of(one),
         fingerprint=fingerprint_of(one, rows, plain | {"flip": one.flip, "seed": one.random_state}),
-        tell=teller(one.progress),
+        tell=_counting_critics(teller(one.progress)),
     )
-    facts = _facts(known, rows.scale, kept) | found
+    history = [_of_critic(row) for row in history]
+    facts = _facts(known, rows.scale, fresh) | found
     return _fitted(flow, groups, rows, pictures.shape, False, history, facts)
+
+
+def _of_critic(row: dict[str, float]) -> dict[str, float]:
+    """A look of method "information": what is counted there are critics."""
+    return {"critic" if name == "step" else name: value for name, value in row.items()}
+
+
+def _counting_critics(
+    tell: Callable[[dict[str, float]], None] | None,
+) -> Callable[[dict[str, float]], None] | None:
+    if tell is None:
+        return None
+    return lambda row: tell(_of_critic(row))
 
 
 def held_out(codes: Tensor, groups: int, share: float, seed: int) -> Tensor:
@@ -211,21 +239,24 @@ def _closed_form(one: Any, rows: Tensor, codes: Tensor, shape: tuple[int, ...]) 
     if one.flip and len(shape) == 3:  # moments of mirrored images too, of which training sees half
         flat = np.concatenate([flat, rows.flip(-1).flatten(1).numpy()])
         groups = np.concatenate([groups, groups])
-    most = flat.shape[1] - len(torch.unique(codes)) + 1
-    dims: int | None = (
-        min(MOST_DIMS, smallest // ROWS_EACH, most) if one.dims == "auto" else one.dims
-    )
+    dims = one.dims
     if one.method == "pixel-gaussian":
         dims = None
     if one.method == "mean-shift":
         dims = 0
-    if dims is not None and dims * ROWS_PER_DIRECTION > smallest:
+    if dims not in (None, "auto") and dims * ROWS_PER_DIRECTION > smallest:
         raise InputError(
             f"{WHERE}: dims is {dims} and the smallest group has {smallest} images to learn from: "
             f"pass dims of at most {smallest // ROWS_PER_DIRECTION}, or 'auto'"
         )
-    share = SHARE if one.dims == "auto" else 1.0
-    return fit_latent_gaussian(flat, groups, dims=dims, share=share, seed=one.random_state)
+    sides = len(groups) // len(codes)
+    share, plain = 1.0, one.method in FLOWS and dims == "auto"
+    if plain:
+        most = flat.shape[1] - len(torch.unique(codes)) + 1
+        dims, share = min(MOST_DIMS, smallest // ROWS_EACH, most), SHARE
+    return fit_latent_gaussian(
+        flat, groups, dims=dims, share=share, sides=sides, lenient=plain, seed=one.random_state
+    )
 
 
 def _plan(one: Any) -> Plan:

@@ -1,8 +1,10 @@
 """Maps that take from images what one critic after another could tell of the group.
 
-A critic s reads log odds of a group. In the metric C, the covariance of the shared law, the
-shortest way to change s is along C∇s. A stage moves every row along it until its log odds are
-where the barycenter of the groups' laws of s on the line puts them, by mean and spread:
+A flow is the closed form, then rounds in which single coordinates and the closed form again are
+moved (:mod:`~infounlearn.feature.images.rounds`), then a stage for every critic. A critic s reads
+log odds of a group. In the metric C, the covariance of the shared law, the shortest way to change s
+is along C∇s. A stage moves every row along it until its log odds are where the barycenter of the
+groups' laws of s on the line puts them, by mean and spread:
 
     x + (s* - s(x)) C∇s / <∇s, C∇s>,      s* = Σ w m + (Σ w d / d_z) (s(x) - m_z)
 
@@ -18,8 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infounlearn.feature.images.critics import Critic, read
+from infounlearn.feature.images.critics import DESIGNS, Critic, read
+from infounlearn.feature.images.marginals import marginals_of
 from infounlearn.feature.images.networks import laid_out
+from infounlearn.feature.images.rounds import Turn
 
 INFINITE = float("inf")
 
@@ -35,6 +39,11 @@ class Metric(nn.Module):
         super().__init__()
         for name, value in (("basis", basis), ("spread", spread), ("rest", rest)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
+
+    @property
+    def directions(self) -> int:
+        """Columns of the basis, without those that only fill it up."""
+        return int((self.basis != 0).any(0).sum())
 
     def forward(self, v: Tensor) -> Tensor:
         """(n, ...) C v of every row."""
@@ -61,6 +70,7 @@ class Stage(nn.Module):
     target: Tensor
     floor: Tensor
     share: Tensor
+    design: Tensor
 
     def __init__(
         self, critic: nn.Module, means: Any, spreads: Any, weights: Any, floor: Any, share: Any
@@ -75,6 +85,8 @@ class Stage(nn.Module):
         self.register_buffer("turns", turns.float())
         for name, value in (("target", weights @ means), ("floor", floor), ("share", share)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
+        design = getattr(critic, "design", DESIGNS[0])
+        self.register_buffer("design", torch.tensor(DESIGNS.index(design)))
 
     def way(self, scores: Tensor, codes: Tensor) -> Tensor:
         """(n,) s* - s."""
@@ -90,7 +102,7 @@ class Stage(nn.Module):
 
 
 class Flow(nn.Module):
-    """T: the start, then every stage; values stay between the limits, where there are any.
+    """T: the start, the rounds, then every stage; values stay between the limits, if there are any.
 
     Args:
         start: change that the closed form makes; None for none.
@@ -109,12 +121,20 @@ class Flow(nn.Module):
         super().__init__()
         self.start, self.metric, self.scale = start, metric, 1.0
         self.register_buffer("limits", torch.tensor(limits or (-INFINITE, INFINITE)))
+        self.rounds = nn.ModuleList()
         self.stages = nn.ModuleList()
 
     def begin(self, x: Tensor, codes: Tensor) -> Tensor:
         """(n, ...) rows before the first stage."""
-        moved = x if self.start is None else x + self.start(x, codes)
+        moved = self.free(x, codes)
         return moved.clamp(self.limits[0], self.limits[1])
+
+    def free(self, x: Tensor, codes: Tensor) -> Tensor:
+        """(n, ...) rows after start and rounds, beyond the limits too."""
+        moved = x if self.start is None else x + self.start(x, codes)
+        for part in self.rounds:
+            moved = part(moved, codes, self.metric)
+        return moved
 
     def through(self, stage: nn.Module, x: Tensor, codes: Tensor) -> Tensor:
         """(n, ...) rows after one stage."""
@@ -129,10 +149,22 @@ class Flow(nn.Module):
 
 
 def grown(flow: Flow, shape: tuple[int, ...], groups: int, tensors: dict[str, Tensor]) -> Flow:
-    """A flow with the stages that kept tensors have, and their values."""
-    count = len({name.split(".")[1] for name in tensors if name.startswith("stages.")})
+    """A flow with the rounds and stages that kept tensors have, and their values."""
+    for number in range(len(flow.rounds), _count("rounds", tensors)):
+        own = _under(f"rounds.{number}.", tensors)
+        flow.rounds.append(Turn(**own) if "turn" in own else marginals_of(own))
     ones = torch.ones(groups)
-    for _ in range(count - len(flow.stages)):
-        flow.stages.append(Stage(laid_out(Critic(shape), shape), ones, ones, ones, 1.0, 1.0))
+    for number in range(len(flow.stages), _count("stages", tensors)):
+        design = DESIGNS[int(tensors[f"stages.{number}.design"])]
+        critic = laid_out(Critic(shape, design), shape)
+        flow.stages.append(Stage(critic, ones, ones, ones, 1.0, 1.0))
     flow.load_state_dict(tensors)
     return flow.eval().requires_grad_(False)
+
+
+def _count(name: str, tensors: dict[str, Tensor]) -> int:
+    return len({key.split(".")[1] for key in tensors if key.startswith(f"{name}.")})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Method "information" from its settings: the metric of the closed form, the flow, its run."""
+"""Methods "marginals" and "information" from their settings: metric, flow, rounds, critics."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from infounlearn.feature.images.batches import Rows, standardised
 from infounlearn.feature.images.flow import Flow, Metric, grown
 from infounlearn.feature.images.information import InformationRun, Inquiry
 from infounlearn.feature.images.latent_gaussian import LatentGaussian
+from infounlearn.feature.images.rounds import add_rounds
 from infounlearn.feature.images.starts import EVEN
 
 
@@ -22,6 +23,7 @@ def inquire(
     known: LatentGaussian,
     change: nn.Module,
     rows: Rows,
+    fresh: Tensor,
     *,
     evaluate: Callable[[nn.Module], dict[str, float]] | None,
     folder: Path | None,
@@ -30,46 +32,60 @@ def inquire(
 ) -> tuple[Flow, list[dict[str, float]], dict[str, Any]]:
     """The flow of the estimator ``one``, its history, and facts.
 
+    ``fresh``: (n,) rows that ``known`` was not fitted to, which set the stages of critics.
+
     Raises:
         DivergenceError: images left the finite numbers.
     """
     limits = None
     if one.clip and rows.pixels.ndim == 4:
-        limits = ((0.0 - rows.shift) / rows.scale, (1.0 - rows.shift) / rows.scale)
+        ends = (one.inset, 1.0 - one.inset)
+        limits = ((ends[0] - rows.shift) / rows.scale, (ends[1] - rows.shift) / rows.scale)
     start = change if one.start == "latent-gaussian" else None
-    flow = Flow(start, metric_of(known), limits).to(torch.device(one.device))
+    device = torch.device(one.device)
+    flow = Flow(start, metric_of(known), limits).to(device)
     inquiry = Inquiry(
-        critics=one.critics,
+        critics=one.critics if one.method == "information" else 0,
         rate=one.rate,
-        flip=one.flip and rows.pixels.ndim == 4,
         evaluate_every=one.evaluate_every,
         seed=one.random_state,
     )
-    device = torch.device(one.device)
     unit = rows.scale**2
 
     def told(row: dict[str, float]) -> None:
         if tell is not None:
             tell(_in_pixels(row, unit))
 
+    x = standardised(rows.pixels, rows.shift, rows.scale).to(device)
     run = InformationRun(
         flow,
-        standardised(rows.pixels, rows.shift, rows.scale).to(device),
+        x,
         rows.codes.to(device),
         rows.weights.to(device),
         inquiry,
+        fresh=fresh,
         evaluate=evaluate,
         folder=folder,
         fingerprint=fingerprint,
         tell=told,
     )
+    if not run.resumed():
+        add_rounds(
+            flow,
+            x[~fresh],
+            rows.codes[~fresh].to(device),
+            rows.weights.to(device),
+            count=one.rounds,
+            tail=known.tail,
+            flip=one.flip,
+            seed=one.random_state,
+            tell=told,
+        )
     run.run()
-    facts = {
-        "critics": run.step,
-        "stages": len(flow.stages),
-        "stopped": run.stopped,
-        "map_parameters": sum(value.numel() for value in flow.parameters()),
-    }
+    facts: dict[str, Any] = {"rounds": one.rounds}
+    if one.method == "information":
+        facts |= {"critics": run.step, "stages": len(flow.stages), "stopped": run.stopped}
+    facts["map_parameters"] = sum(value.numel() for value in flow.parameters())
     return flow, [_in_pixels(row, unit) for row in run.history], facts
 
 

@@ -9,6 +9,11 @@ The first directions of B span the differences of the group means, so that the m
 however few there are; the others are principal components within groups. With every direction this
 is the Gaussian map of pixel space, with the first ones alone (``dims=0``) the mean shift.
 
+Few rows bear the variance of many directions, and the covariances of few. ``dims="auto"`` keeps a
+quarter of the rows, and takes the number of components whose covariances are matched, how far these
+are trusted, and further components of which each variance is matched alone (the tail), from what
+the dual says of these rows (:mod:`~infounlearn.feature.images.choosing`).
+
 The value is a lower bound of the least mean squared change of *any* law with these moments: a
 projection shortens distances, and W2 is at least that of the Gaussians of the same moments
 (Gelbrich 1990, "On a formula for the L2 Wasserstein metric between measures on Euclidean and
@@ -18,11 +23,13 @@ Hilbert spaces"). Affine maps match two moments: a network may still read Z.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from infounlearn.errors import InputError, Problems, is_number
+from infounlearn.feature.images.choosing import Choice, choose, pinched, shortfalls
 from infounlearn.math.barycenter_gaussian import (
     BLOCK,
     GaussianBarycenter,
@@ -33,12 +40,17 @@ from infounlearn.math.moments import GroupMoments, checked_rows
 
 __all__ = ["LatentGaussian", "fit_latent_gaussian"]
 
-EXACT = 1024
-"""Most pixel values at which all principal components are computed, instead of the first alone."""
+EXACT, SQUARE = 1024, 4096
+"""Most pixel values at which all principal components are computed, instead of the first alone, and
+at which their products are."""
 SPARE, PASSES = 16, 4
 """Further directions and passes of the subspace iteration that finds the first components."""
 ROWS_PER_DIRECTION = 2
 """A group needs so many rows per direction for a covariance worth moving by."""
+MOST_DIMS = 768
+"""Of dims="auto": most directions."""
+KEPT, LEAST_KEPT = 4, 4
+"""Of dims="auto": one row of so many is kept to choose by, at least so many of each group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +62,28 @@ class LatentGaussian:
         basis: (d, r) orthonormal directions; None for all of pixel space.
         barycenter: closed form in the coordinates Bᵀ(x - centre).
         explained: share of the variance of the rows, around their group means, that B sees.
+        tail: how many of the directions, the last ones, have their variances matched alone.
+        trust: share of the other covariances, between directions, that was taken for true.
+        held_out: of dims="auto": the lower bound of V that the chosen maps have on rows that were
+            kept from them, per pixel value; without the bias of ``value``, with noise. None: no
+            row was kept.
     """
 
     centre: np.ndarray
     basis: np.ndarray | None
     barycenter: GaussianBarycenter
     explained: float
+    tail: int = 0
+    trust: float = 1.0
+    held_out: float | None = None
 
     @property
     def value(self) -> float:
-        """V, the least mean squared change, per pixel value: a lower bound for any law."""
+        """V, the least mean squared change, per pixel value: a lower bound for any law.
+
+        That of the rows that were fitted, whose covariances differ by chance too: over what the
+        law costs by about r / (2 n) of the variance in r directions whose covariance is matched.
+        """
         return self.barycenter.value / len(self.centre)
 
     def transport(self, X: ArrayLike, codes: ArrayLike, *, amount: float = 1.0) -> np.ndarray:
@@ -100,8 +124,10 @@ def fit_latent_gaussian(
     X: ArrayLike,
     codes: ArrayLike,
     *,
-    dims: int | None = 128,
+    dims: int | Literal["auto"] | None = 128,
     share: float = 1.0,
+    sides: int = 1,
+    lenient: bool = False,
     seed: int = 0,
 ) -> LatentGaussian:
     """Moments and barycenter of the groups in ``dims`` principal components.
@@ -110,10 +136,15 @@ def fit_latent_gaussian(
         X: (n, d) rows of pixel values.
         codes: (n,) integer group of each row, 0 ≤ code < m; their shares are the weights.
         dims: principal components beside the directions of the means; 0 for the mean shift, None
-            for every pixel value (d² numbers per group: small images only).
+            for every pixel value (small images only); "auto" for what rows that are kept for it
+            speak for, among directions in which every group varies.
         share: components beyond those that explain this share of the variance within groups are
             left out: what hardly varies has no covariance worth moving by.
-        seed: of the start of the subspace iteration, used for more than 1,024 pixel values.
+        sides: X holds so many versions of each image, all of the first ones, then all of the
+            second: they are kept together.
+        lenient: where a group does not vary, match variances alone, as "auto" does.
+        seed: of the rows that are kept, and of the start of the subspace iteration, used for more
+            than 1,024 pixel values.
 
     Raises:
         InputError: rows, groups or ``dims`` that cannot be used; fewer than two groups, too few
@@ -128,18 +159,76 @@ def fit_latent_gaussian(
     rows, groups = checked_rows(where, rows, groups, (num_groups, width))
     counts = np.bincount(groups, minlength=num_groups)
     _check(where, counts, width, dims, share)
+    tail, trust, held, asked = 0, 1.0, None, lenient or dims == "auto"
+    if dims == "auto":
+        choice = _chosen(rows, groups, num_groups, sides, seed)
+        dims, tail, trust = choice.dims, choice.tail, choice.trust
+        held = None if np.isnan(choice.value) else choice.value / width
+    centre, basis, latent, explained = _seen(
+        rows, groups, num_groups, None if dims is None else dims + tail, share, seed
+    )
+    if dims == 0 and tail == 0:
+        latent = GroupMoments(latent.counts, latent.means, np.zeros_like(latent.scatters))
+    size = latent.means.shape[1]
+    full = size - tail
+    latent = pinched(latent, full, trust)
+    while asked and full > 0 and shortfalls(latent):  # which the rows that were kept did not show
+        full //= 2
+        latent = pinched(latent, full)
+    short = shortfalls(latent)
+    if short:
+        told = ", ".join(f"group {z} in {rank}" for z, rank, _ in short)
+        raise InputError(
+            f"{where}: dims is {dims!r}, and of {short[0][2]} directions in which images vary "
+            f"{told} only, where no map gives it variance: pass fewer dims, or 'auto' (of "
+            "NeuralBarycenter method='latent-gaussian'), which takes directions that all vary in"
+        )
+    known = gaussian_barycenter(latent)
+    return LatentGaussian(centre, basis, known, explained, size - full, trust, held)
+
+
+def _seen(
+    rows: np.ndarray, groups: np.ndarray, num_groups: int, size: int | None, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray | None, GroupMoments, float]:
+    """Centre, basis, moments of the coordinates around it, and the share of the variance seen."""
+    counts = np.bincount(groups, minlength=num_groups)
     moments = np.stack([rows[groups == z].mean(0, dtype=np.float64) for z in range(num_groups)])
     centre = counts / counts.sum() @ moments
-    own = rows - moments[groups]
-    basis = None if dims is None else _directions(moments - centre, own, dims, share, seed)
-    inside = rows - centre if basis is None else (rows - centre) @ basis
-    latent = GroupMoments.empty(num_groups, inside.shape[1]).add(inside, groups)
-    if dims == 0:
-        latent = GroupMoments(latent.counts, latent.means, np.zeros_like(latent.scatters))
-    spread = float(np.einsum("nd,nd->", own, own))
+    own = rows - moments.astype(rows.dtype)[groups]
+    basis = None if size is None else _directions(moments - centre, own, size, share, seed)
+    latent = GroupMoments.empty(num_groups, rows.shape[1] if basis is None else basis.shape[1])
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK] - centre
+        latent = latent.add(part if basis is None else part @ basis, groups[start : start + BLOCK])
+    spread = sum(
+        float(np.square(own[i : i + BLOCK], dtype=np.float64).sum())
+        for i in range(0, len(own), BLOCK)
+    )
     seen = float(np.trace(latent.scatters, axis1=1, axis2=2).sum())
-    explained = 1.0 if basis is None or spread == 0.0 else seen / spread
-    return LatentGaussian(centre, basis, gaussian_barycenter(latent), explained)
+    return centre, basis, latent, 1.0 if basis is None or spread == 0.0 else seen / spread
+
+
+def _chosen(rows: np.ndarray, groups: np.ndarray, num_groups: int, sides: int, seed: int) -> Choice:
+    """What rows that are kept speak for; few components, unasked, where there are too few rows."""
+    images = len(rows) // sides
+    kept = np.zeros(images, dtype=bool)
+    draws = np.random.default_rng(seed)
+    for z in range(num_groups):
+        own = draws.permutation(np.flatnonzero(groups[:images] == z))
+        kept[own[: len(own) // KEPT]] = True
+    smallest = int(np.bincount(groups[:images][kept], minlength=num_groups).min())
+    most = min(MOST_DIMS, rows.shape[1] - num_groups + 1)
+    if smallest < LEAST_KEPT:
+        return Choice(0, 0, 1.0, float("nan"))
+    kept = np.tile(kept, sides)
+    learned = rows[~kept]
+    size = min(most, len(learned) // sides // ROWS_PER_DIRECTION)
+    centre, basis, latent, _ = _seen(learned, groups[~kept], num_groups, size, 1.0, seed)
+    del learned
+    others = GroupMoments.empty(num_groups, latent.means.shape[1])
+    others = others.add((rows[kept] - centre) @ cast("np.ndarray", basis), groups[kept])
+    lead = latent.means.shape[1] - size
+    return choose(latent, others, lead)
 
 
 def _directions(
@@ -151,17 +240,27 @@ def _directions(
     means = means[:, : len(shifts) - 1]
     if dims == 0:
         return means
-    own = own - (own @ means) @ means.T
     width = own.shape[1]
-    if width <= EXACT:
-        components = np.linalg.eigh(own.T @ own)[1][:, ::-1][:, :dims]
+    own = own - (own @ means.astype(own.dtype)) @ means.T.astype(own.dtype)
+    square = None
+    if width <= EXACT or width <= min(SQUARE, len(own)):  # one product instead of two per pass
+        square = (own.T @ own).astype(np.float64)
+    if width <= EXACT and square is not None:
+        components = np.linalg.eigh(square)[1][:, ::-1][:, :dims]
     else:
-        draws = np.random.default_rng(seed).standard_normal((width, dims + SPARE))
+        draws = np.random.default_rng(seed).standard_normal((width, min(dims + SPARE, width)))
         components = np.linalg.qr(draws)[0]
-        for _ in range(PASSES):
-            components = np.linalg.qr(own.T @ (own @ components))[0]
-        inside = own @ components
-        components = (components @ np.linalg.eigh(inside.T @ inside)[1][:, ::-1])[:, :dims]
+        for turn in range(PASSES + 1):
+            ahead = (
+                own.T @ (own @ components.astype(own.dtype))
+                if square is None
+                else square @ components
+            )
+            if turn < PASSES:
+                components = np.linalg.qr(ahead.astype(np.float64))[0]
+        inside = components.T @ ahead
+        order = np.linalg.eigh((inside + inside.T) / 2)[1][:, ::-1]
+        components = (components @ order)[:, :dims]
     if share < 1.0:
         parts = ((own @ components) ** 2).sum(0, dtype=np.float64)
         reached = np.cumsum(parts) < share * float(np.einsum("nd,nd->", own, own))
@@ -169,7 +268,13 @@ def _directions(
     return np.linalg.qr(np.hstack([means, components]))[0]
 
 
-def _check(where: str, counts: np.ndarray, width: int, dims: int | None, share: float) -> None:
+def _check(
+    where: str,
+    counts: np.ndarray,
+    width: int,
+    dims: int | Literal["auto"] | None,
+    share: float,
+) -> None:
     """Collect what is wrong with the groups and the number of directions."""
     problems = Problems(where)
     problems.require(len(counts) > 1, "there is one group", fix="pass rows of two or more groups")
@@ -179,12 +284,13 @@ def _check(where: str, counts: np.ndarray, width: int, dims: int | None, share: 
     problems.require(
         is_number(share) and 0 < share <= 1, f"share is {share!r}", fix="pass a number in (0, 1]"
     )
-    fine = dims is None or (is_number(dims, whole=True) and 0 <= dims <= most)
+    fine = dims is None or dims == "auto" or (is_number(dims, whole=True) and 0 <= dims <= most)
     problems.require(
-        fine, f"dims is {dims!r}", fix=f"pass a whole number from 0 to {most}, or None"
+        fine, f"dims is {dims!r}", fix=f"pass a whole number from 0 to {most}, 'auto', or None"
     )
+    number = dims if isinstance(dims, int) else 0
     if fine and not empty:
-        needed = ROWS_PER_DIRECTION * (width if dims is None else dims)
+        needed = ROWS_PER_DIRECTION * (width if dims is None else number)
         few = [(z, int(count)) for z, count in enumerate(counts) if count < max(needed, 2)]
         problems.require(
             not few,

@@ -24,7 +24,13 @@ from infounlearn.files import writable_folder
 __all__ = ["NeuralBarycenter"]
 
 Method = Literal[
-    "barycenter", "pairwise", "information", "latent-gaussian", "pixel-gaussian", "mean-shift"
+    "barycenter",
+    "pairwise",
+    "marginals",
+    "information",
+    "latent-gaussian",
+    "pixel-gaussian",
+    "mean-shift",
 ]
 
 
@@ -43,18 +49,24 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         amount: the dial t in [0, 1]: (1 - t) x + t T(x). 0 returns the images bit for bit. It may
             be set after the fit.
         method: "barycenter": all maps to one shared law, any number of groups. "pairwise": two
-            groups, each to the other, and X̄ = w_z x + (1 - w_z) T_z(x). Without training:
-            "latent-gaussian" (affine, in ``dims`` principal components), "pixel-gaussian" (in
-            every pixel value) and "mean-shift".
+            groups, each to the other, and X̄ = w_z x + (1 - w_z) T_z(x). "information": rounds, then
+            critics of several designs one after another, each of which moves images until it reads
+            nothing. Without training: "marginals" (the rounds alone), "latent-gaussian" (affine, in
+            ``dims`` principal components), "pixel-gaussian" (in every value) and "mean-shift".
         network: "small", or "tiny" (about half the time). Vectors take small perceptrons.
         start: "latent-gaussian": networks add to the closed form; "identity": they begin at x.
-        dims: principal components of the closed form; "auto" for as many as the rows of the
-            smallest group can bear (one per five), at most 768.
+        dims: principal components of the closed form, at most 768 of "auto": as many as kept rows
+            speak for; of the rounds, which aim at what is left, one per five rows of a group.
         steps: of the potential, each with ``map_steps`` of the maps.
         map_steps: steps of the maps per step of the potential.
-        critics: of method "information", how many are asked at most; it ends when three in a row
-            tell nothing of images they did not learn from. Its looks are ``evaluate_every`` critics
-            apart; of the settings of training ``flip``, ``validation`` and ``checkpoint`` hold.
+        rounds: of methods "marginals" and "information": how often single values, small patterns
+            and moments are moved to the barycenters of their laws, one after the other.
+        inset: of the same: share of the range, next to black and to white, that no released value
+            is in, so that how many are cut off there tells nothing.
+        critics: of method "information", how many are asked at most; it ends when one of every
+            design tells nothing of images it did not learn from. Its looks are ``evaluate_every``
+            critics apart; of the settings of training ``flip`` (moments of the closed forms),
+            ``validation`` and ``checkpoint`` hold.
         rate: share of the way to the barycenter of a critic's log odds that images go.
         batch_size: rows per step, the same number of every group.
         lr, potential_lr: of Adam, along half a cosine.
@@ -63,17 +75,16 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         ema: share of the running mean of the maps that stays at each step.
         flip: mirror training images at random, and take the moments of the closed form from both
             sides (not where left and right have a meaning).
-        validation: share of the images of each group kept from training, on which cost and a fresh
-            small probe are looked at every ``evaluate_every`` steps; the maps that this probe sees
-            least through are kept. 0: none, the last maps are kept.
+        validation: share of each group kept from training, on which cost and a fresh small probe
+            are looked at every ``evaluate_every`` steps; the maps that it sees least through are
+            kept. 0: none, the last maps are kept.
         evaluate_every: steps between two looks, and two writings of ``checkpoint``.
         patience: steps without a better look after which training stops; None: never.
         min_group: least number of images of a group.
         clip: confine released pixels to [0, 1]; of vectors never.
         precision: "float32", or "bf16" for the networks' sums in training.
         device: of torch, such as "cpu" or "cuda".
-        accelerate: train through Hugging Face's accelerate, as many processes as it was launched
-            with.
+        accelerate: train through accelerate, in as many processes as it was launched with.
         checkpoint: folder in which the state of training is kept, and taken up again.
         progress: True writes a line per look to standard error; a function is called with each row
             of the history.
@@ -105,8 +116,10 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         dims: int | Literal["auto"] = "auto",
         steps: int = 2000,
         map_steps: int = 2,
+        rounds: int = 5,
+        inset: float = 0.02,
         critics: int = 32,
-        rate: float = 0.5,
+        rate: float = 0.7,
         batch_size: int = 64,
         lr: float = 1e-3,
         potential_lr: float = 1e-3,
@@ -133,6 +146,8 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         self.dims = dims
         self.steps = steps
         self.map_steps = map_steps
+        self.rounds = rounds
+        self.inset = inset
         self.critics = critics
         self.rate = rate
         self.batch_size = batch_size
@@ -280,4 +295,6 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         if self.method in CLOSED:
             self.limits_.append("Affine maps match two moments: a network may still read Z.")
         if self.method == "information":
-            self.limits_.append("Critics of one design were asked: another may still read Z.")
+            self.limits_.append("Critics of three designs were asked: another may still read Z.")
+        if self.method == "marginals":
+            self.limits_.append("What groups tell by how values hang together was left as it is.")

@@ -11,6 +11,7 @@ CHOICES = {
     "method": (
         "barycenter",
         "pairwise",
+        "marginals",
         "information",
         "latent-gaussian",
         "pixel-gaussian",
@@ -20,9 +21,12 @@ CHOICES = {
     "start": ("latent-gaussian", "identity"),
     "precision": ("float32", "bf16"),
 }
+FLOWS = ("marginals", "information")
+"""Methods that move images step by step."""
 WHOLE = {
     "steps": 0,
-    "critics": 0,
+    "rounds": 0,
+    "critics": 1,
     "map_steps": 1,
     "batch_size": 2,
     "evaluate_every": 1,
@@ -53,12 +57,14 @@ def check_settings(one: Any, problems: Problems) -> None:
         problems.require(fine, f"{name} is {value!r}", fix=f"pass a number {told}")
     rate = is_number(one.rate) and 0 < one.rate <= 1
     problems.require(rate, f"rate is {one.rate!r}", fix="pass a number in (0, 1]")
-    alone = not (one.method == "information" and one.accelerate)
+    alone = not (one.method in FLOWS and one.accelerate)
     problems.require(
         alone,
-        'accelerate is True and method "information"',
-        fix="pass accelerate=False: critics are trained one by one",
+        f'accelerate is True and method "{one.method}"',
+        fix="pass accelerate=False: its steps follow one another",
     )
+    inset = is_number(one.inset) and 0 <= one.inset < 0.5
+    problems.require(inset, f"inset is {one.inset!r}", fix="pass a number in [0, 0.5)")
     whole = is_number(one.random_state, whole=True)
     problems.require(whole, f"random_state is {one.random_state!r}", fix="pass a whole number")
     patience = one.patience is None or (is_number(one.patience, whole=True) and one.patience > 0)

@@ -17,12 +17,13 @@ from infounlearn.feature.images.checkpoint import read_tensors, tensor_bytes
 from infounlearn.feature.images.fitting import CLOSED, Fitted, build_maps
 from infounlearn.feature.images.inquiring import restored
 from infounlearn.feature.images.pictures import WHERE
+from infounlearn.feature.images.settings import FLOWS
 from infounlearn.feature.images.starts import AffineChange
 from infounlearn.feature.sensitive import encode_sensitive
 from infounlearn.files import write_atomically
 
 MAPS, FACTS = "maps.safetensors", "barycenter.json"
-VERSION = 1
+VERSION = 2
 PASSING = ("checkpoint", "progress")
 """Settings of one run, which the next need not share."""
 
@@ -78,7 +79,7 @@ def load_folder(folder: Path) -> tuple[dict[str, Any], Fitted, dict[str, Any]]:
         turn = own["turn"].numpy() + np.eye(own["turn"].shape[1])
         change = AffineChange(own["centre"], own.get("basis"), turn, own["offsets"])
     maps: nn.Module
-    if settings["method"] == "information":
+    if settings["method"] in FLOWS:
         maps = restored(change, tensors, shape, len(groups))
     else:
         network = "closed" if settings["method"] in CLOSED else settings["network"]
