@@ -71,6 +71,7 @@ def test_the_figure_is_whole_told_and_taken_up_from_what_was_kept(
         "originals",
         "mean shift",
         "Gaussian, latent",
+        "values and moments",
         "networks",
         OURS,
         "Gaussian, pixels",
@@ -84,7 +85,7 @@ def test_the_figure_is_whole_told_and_taken_up_from_what_was_kept(
     seen = {(row["method"], row["amount"], row["attribute"]) for row in rows}
     assert seen == {
         (name, amount, label)
-        for name, amount in [("originals", "0"), *((name, "1") for name in names[1:5])]
+        for name, amount in [("originals", "0"), *((name, "1") for name in names[1:6])]
         for label in ("rotated", "digit")
     }
     record = json.loads((tmp_path / f"{STEM}.json").read_text(encoding="utf-8"))

@@ -52,12 +52,14 @@ class FeatureImages:
         keep: attributes that should stay readable; fresh networks measure what they lost.
         out: folder of the folders images and maps, and of record.json, report.html and card.md.
         amount: how much goes, from 0 (nothing) to 1 (all).
-        method: barycenter and pairwise train networks against potentials, information against
-            critics that read the attribute; latent-gaussian, pixel-gaussian and mean-shift are
-            closed forms, which take seconds and remove less.
+        method: barycenter and pairwise train networks against potentials, information follows
+            critics that read the attribute; marginals moves single values and moments, again and
+            again; latent-gaussian, pixel-gaussian and mean-shift are closed forms, which take
+            seconds and remove less.
         network: small, or tiny (about half the time).
         steps: of the training of barycenter and pairwise.
         batch_size: images per step.
+        rounds: of marginals, and of information before its critics.
         critics: of information, at most.
         evaluate_every: steps, or critics, between two looks at cost and probe, and two writings
             of the state; 250 steps or 8 critics by default.
@@ -94,6 +96,7 @@ class FeatureImages:
     network: Literal["small", "tiny"] = "small"
     steps: int = 2000
     batch_size: int = 64
+    rounds: int = 5
     critics: int = 32
     evaluate_every: int | None = None
     patience: int | None = None

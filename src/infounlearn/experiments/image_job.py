@@ -164,7 +164,10 @@ def _fitted(
     def told(row: dict[str, float]) -> None:
         names = {"cost": "cost", "held_out_cost": "held out", "probe_accuracy": "probe accuracy"}
         figures = [f"{said} {row[name]:.4g}" for name, said in names.items() if name in row]
-        watch.step(int(row["step"]), request.turns, ", ".join(figures))
+        counted = {"information": "critic", "marginals": "round"}.get(request.method, "step")
+        if counted != "round" and "round" in row:
+            figures = [f"round {row['round']:.0f} of {request.rounds}", *figures]
+        watch.step(int(row.get(counted, 0)), request.turns, ", ".join(figures))
 
     before = state.exists()
     estimator = request.estimator(state, told)

@@ -47,12 +47,11 @@ class ImageRequest:
     """Images, their attributes, and what is to be done with them.
 
     Attributes:
-        images: folder or zip archive.
-        attributes: file of CelebA's form, CSV or Parquet.
+        images, attributes: folder or zip archive; file of CelebA's form, CSV or Parquet.
         sensitive: attributes whose information goes; several are crossed.
         keep: attributes that are to stay readable; the audit measures them.
         amount: the dial in [0, 1].
-        method, network, steps, critics, batch_size, patience, flip, device, precision: of
+        method, network, steps, rounds, critics, batch_size, patience, flip, device, precision: of
             :class:`infounlearn.feature.images.NeuralBarycenter`.
         evaluate_every: steps between two looks, or critics; None for 250 steps or 8 critics.
         size: pixels of a side that images are cut and resized to, before anything else.
@@ -72,6 +71,7 @@ class ImageRequest:
     network: str = "small"
     steps: int = 2000
     batch_size: int = 64
+    rounds: int = 5
     critics: int = 32
     evaluate_every: int | None = None
     patience: int | None = None
@@ -116,8 +116,8 @@ class ImageRequest:
 
     @property
     def turns(self) -> int:
-        """Steps, or critics, of the whole training."""
-        return self.critics if self.method == "information" else self.steps
+        """Steps, critics or rounds of the whole training."""
+        return {"information": self.critics, "marginals": self.rounds}.get(self.method, self.steps)
 
     @property
     def least_group(self) -> int:
@@ -127,7 +127,7 @@ class ImageRequest:
 
     def estimator(self, checkpoint: Path | None = None, progress: Any = False) -> NeuralBarycenter:
         """The transform that is asked for, not yet fitted."""
-        names = ("amount", "method", "network", "steps", "critics", "batch_size")
+        names = ("amount", "method", "network", "steps", "rounds", "critics", "batch_size")
         more = ("patience", "flip", "device", "precision")
         settings = {name: getattr(self, name) for name in (*names, *more)}
         return NeuralBarycenter(

@@ -16,7 +16,7 @@ from infounlearn.report.summary import finite, words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CLOCKS = ("step", "epoch")
+_CLOCKS = ("step", "critic", "epoch")
 _SKIPPED = ("seconds", "time")
 _WIDE_RANGE = 300.0
 

@@ -40,11 +40,13 @@ from infounlearn.math import auc
 
 NAME = "image-barycenter"
 PLAIN, OURS = "originals", "networks, information"
+ROUNDS = "values and moments"
 TRAINED = ("networks", OURS)
 METHODS: dict[str, str] = {
     "mean shift": "mean-shift",
     "Gaussian, pixels": "pixel-gaussian",
     "Gaussian, latent": "latent-gaussian",
+    ROUNDS: "marginals",
     "networks": "barycenter",
     OURS: "information",
 }
@@ -131,10 +133,9 @@ class _Bench:
         self.before = known.pixels[known.audited].numpy()
         labels = 1 + len(known.others)
         dial = [amount for amount in design.amounts if amount > 0]
-        # Networks are read in every label at every amount, the others so at full strength alone.
-        closed = (len(METHODS) - len(TRAINED)) * (len(dial) - 1 + labels)
-        trained = len(TRAINED) * labels * len(dial)
-        self.total = len(METHODS) + labels + trained + closed + 1
+        # The critics' maps are read in every label at every amount, others at full strength alone.
+        others = (len(METHODS) - 1) * (len(dial) - 1 + labels)
+        self.total = len(METHODS) + labels + labels * len(dial) + others + 1
         folder.mkdir(parents=True, exist_ok=True)
 
     def releases(
@@ -154,7 +155,7 @@ class _Bench:
                 facts[name] = {"value": one.value_, "bound": one.bound_}
                 facts[name] |= {
                     key: float(one.facts_[key])
-                    for key in ("dims", "steps", "best_step", "stages", "map_parameters")
+                    for key in ("dims", "steps", "best_step", "rounds", "stages", "map_parameters")
                     if key in one.facts_
                 }
                 moved[name] = {}
@@ -168,7 +169,7 @@ class _Bench:
     def readings(self, name: str, amount: float, images: np.ndarray) -> dict[str, dict[str, float]]:
         """What fresh networks read in these images, by attribute."""
         labels = {self.design.attribute: self.known.codes}
-        if name in (PLAIN, *TRAINED) or amount == 1.0:
+        if name in (PLAIN, OURS) or amount == 1.0:
             labels |= self.known.others
         found = {}
         for place, (label, codes) in enumerate(labels.items()):
@@ -258,6 +259,8 @@ class _Bench:
         more = self.design.networks if name in TRAINED else {}
         if name == OURS:
             more = {**more, "critics": self.design.critics, "evaluate_every": LOOKS}
+        if name == ROUNDS:
+            more = {key: value for key, value in self.design.networks.items() if key == "flip"}
         return {
             "method": METHODS.get(name, name),
             "dims": self.design.dims,
@@ -285,7 +288,8 @@ class _Bench:
             figures = "  ".join(
                 f"{name} {row[name]:.4g}" for name in ("cost", "probe_accuracy") if name in row
             )
-            self.progress(self.done, self.total, f"training, step {row['step']:.0f}  {figures}")
+            kind = next(name for name in ("step", "critic", "round") if name in row)
+            self.progress(self.done, self.total, f"training, {kind} {row[kind]:.0f}  {figures}")
 
     def _step(self, what: str) -> None:
         self.done += 1

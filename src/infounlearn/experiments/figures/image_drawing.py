@@ -20,6 +20,7 @@ from infounlearn.experiments.figures.style import (
     ORANGE,
     PURPLE,
     RETAIN,
+    SKY,
     canvas,
     heading,
     legend_below,
@@ -32,6 +33,7 @@ OURS = "networks, information"
 COLOURS = {
     OURS: FORGET,
     "networks": PURPLE,
+    "values and moments": SKY,
     "Gaussian, latent": RETAIN,
     "Gaussian, pixels": GREEN,
     "mean shift": ORANGE,
@@ -187,7 +189,7 @@ def _reading(
     axes.axhspan(100 * majority_rate, 100 * majority_rate + POINTS, color=GREEN, alpha=0.14, lw=0)
     axes.axhline(100 * majority_rate, color=MUTED, linestyle=DOTTED)
     # Beside each other, so that intervals do not hide one another.
-    for shift, name in zip((-0.02, -0.01, 0.0, 0.01, 0.02), COLOURS, strict=True):
+    for shift, name in zip((-0.025, -0.015, -0.005, 0.005, 0.015, 0.025), COLOURS, strict=True):
         mine = _of(rows, name, attribute)
         if len(mine) > 1:
             _curve(axes, mine, COLOURS[name], shift)

@@ -127,7 +127,9 @@ def design_for(attribute: str | None, data: str | None, quick: bool) -> Design:
             data="celeba",
             size=64 if cuda else 32,
             dims="auto",
-            networks={"network": "small", "steps": 2000, "flip": True},
+            fitted=0.8,
+            networks={"network": "small", "steps": 2000 if cuda else 400, "flip": True},
+            critics=40,
             device="cuda" if cuda else "cpu",
         )
     return made.quick() if quick else made
