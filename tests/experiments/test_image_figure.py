@@ -15,8 +15,9 @@ from infounlearn.audit.feature.probes import Reading
 from infounlearn.audit.images.readings import Read
 from infounlearn.data.toy_images import styled_digits
 from infounlearn.errors import InputError
-from infounlearn.experiments.figures import image_barycenter
-from infounlearn.experiments.figures.image_barycenter import OURS, run
+from infounlearn.experiments.figures import image_bench
+from infounlearn.experiments.figures.image_barycenter import run
+from infounlearn.experiments.figures.image_bench import OURS
 from infounlearn.experiments.figures.image_drawing import panel
 from infounlearn.experiments.figures.image_subject import Design, design_for, subject
 from infounlearn.experiments.figures.image_table import in_words
@@ -58,8 +59,8 @@ def test_the_figure_is_whole_told_and_taken_up_from_what_was_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = Heard("still visible")
-    monkeypatch.setattr(image_barycenter, "audit_images", heard)
-    monkeypatch.setattr(image_barycenter, "read_networks", guessed)
+    monkeypatch.setattr(image_bench, "audit_images", heard)
+    monkeypatch.setattr(image_bench, "read_networks", guessed)
     said: list[tuple[int, int, str]] = []
     done = run(False, tmp_path, 0, lambda *step: said.append(step), design=TINY, workers=1)
     assert [path.name for path in done.files] == [
@@ -87,6 +88,9 @@ def test_the_figure_is_whole_told_and_taken_up_from_what_was_kept(
         (name, amount, label)
         for name, amount in [("originals", "0"), *((name, "1") for name in names[1:6])]
         for label in ("rotated", "digit")
+    } | {
+        (name, "0" if name == "originals" else "1", "rotated, wider network")
+        for name in ("originals", "Gaussian, latent", "values and moments", OURS)
     }
     record = json.loads((tmp_path / f"{STEM}.json").read_text(encoding="utf-8"))
     assert record["command"].endswith("image-barycenter --data digits --attribute rotated --seed 0")
@@ -96,7 +100,7 @@ def test_the_figure_is_whole_told_and_taken_up_from_what_was_kept(
         raise AssertionError("made again")
 
     for name in ("audit_images", "read_networks"):
-        monkeypatch.setattr(image_barycenter, name, never)
+        monkeypatch.setattr(image_bench, name, never)
     before = files(tmp_path)
     run(False, tmp_path, 0, design=TINY, workers=1)
     assert files(tmp_path) == before

@@ -218,7 +218,10 @@ def image_table(record: Record) -> Table:
 _LABELS = {
     "probes/cnn_accuracy": "{}, accuracy of a fresh network",
     "probes/cnn_majority_gap": "{}, above the majority rate",
+    "probes/wide_accuracy": "{}, accuracy of a wider one",
+    "probes/wide_majority_gap": "{}, above the majority rate",
     "probes/cnn": "{}, read by a fresh network",
+    "probes/wide": "{}, read by a wider one",
     "probes/linear": "{}, read by a line on features",
     "probes/places": "{}, read from single places",
     "probes/boosted-trees": "{}, read by trees from statistics",

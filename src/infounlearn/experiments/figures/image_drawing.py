@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infounlearn.experiments.figures.image_subject import Design, Subject
-from infounlearn.experiments.figures.image_table import Told, in_words, majority
+from infounlearn.experiments.figures.image_table import Told, in_words, majority, wider
 from infounlearn.experiments.figures.style import (
     DASHED,
     DOTTED,
@@ -193,6 +193,11 @@ def _reading(
         mine = _of(rows, name, attribute)
         if len(mine) > 1:
             _curve(axes, mine, COLOURS[name], shift)
+    judged = sorted(_of(rows, OURS, wider(attribute)), key=lambda row: row["amount"])
+    if judged:
+        _curve(axes, judged, COLOURS[OURS], linestyle=DASHED, markerfacecolor="white")
+        text = "dashed: a wider network reads ours"
+        axes.text(0.02, 0.03, text, transform=axes.transAxes, color=COLOURS[OURS], fontsize=8)
     axes.set_ylabel("%")
 
 
@@ -229,7 +234,8 @@ def _cost(
 
 
 def _others(axes: Any, rows: Sequence[Mapping[str, Any]], attribute: str) -> None:
-    names = [name for name in dict.fromkeys(r["attribute"] for r in rows) if name != attribute]
+    own = (attribute, wider(attribute))
+    names = [name for name in dict.fromkeys(r["attribute"] for r in rows) if name not in own]
     axes.set_title(f"{', '.join(names)}: accuracy" if names else "other attributes")
     for name, marker, colour in zip(names, "os^D", (PURPLE, RETAIN, GREEN, ORANGE), strict=False):
         mine = _of(rows, OURS, name)

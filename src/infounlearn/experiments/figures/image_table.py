@@ -59,7 +59,10 @@ def table(
                 in_words(z["information"], "nats"),
                 _number(z["cost"]),
                 _number(z["cost"] / bound) if bound > 0 else "–",
-                *(_percent(found[other]["accuracy"]) for other in others),
+                *(
+                    _percent(found[other]["accuracy"] if other in found else None)
+                    for other in others
+                ),
             ]
         )
     return lines
@@ -82,6 +85,8 @@ def notes(
         f"{design.folds} folds of the held-out images, at amount 1. Cost: mean squared change per "
         "pixel value; bound: what Gaussians with the moments of the fitted images need, in the "
         "directions of that map.",
+        "Wider network: another design, that of the audit, which no critic of the maps has. Neither "
+        "is known to read all there is.",
         "Rows of the panel: X; Bary(X), at amount 1; T(X) = X + (Bary(X) - X) / (1 - P(own "
         "group)), the other group's image of which Bary(X) is the weighted mean.",
     ]
@@ -107,6 +112,11 @@ def notes(
     return lines
 
 
+def wider(attribute: str) -> str:
+    """What readings by the audit's wider network are called."""
+    return f"{attribute}, wider network"
+
+
 def majority(z: np.ndarray) -> float:
     """Accuracy of always naming the largest group."""
     return float(np.bincount(z).max() / len(z))
@@ -125,7 +135,9 @@ def _label(name: str, feature: str) -> str | None:
     room, _, what = name.partition("/")
     named = {
         "probes/cnn_accuracy": f"{feature}, accuracy",
+        "probes/wide_accuracy": f"{feature}, accuracy, wider network",
         "probes/cnn": f"{feature}, nats, network",
+        "probes/wide": f"{feature}, nats, wider network",
         "probes/linear": f"{feature}, nats, line",
         "probes/places": f"{feature}, nats, single places",
         "probes/boosted-trees": f"{feature}, nats, trees",
