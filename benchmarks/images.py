@@ -1,6 +1,7 @@
 """What a trained map of images costs, against the closed-form map in a latent space.
 
-At inference: seconds per image, of the whole transform. In training: one step of the saddle (two
+At inference: seconds per image, of the whole transform; of the rounds that need no training
+("marginals"), and of these with a stage of every design of critics ("information"), too. In training: one step of the saddle (two
 of the maps, one of the potential) against the closed form's pass over one batch of the same size,
 and against its whole fit. Digits enlarged to 32 x 32 stand for any images: only their shape counts.
 """
@@ -14,6 +15,7 @@ import torch
 
 from benchmarks.timing import Line, Timing, interleave, lines_of
 from infounlearn.data.toy_images import styled_digits
+from infounlearn.feature.images.critics import DESIGNS
 from infounlearn.feature.images.neural_barycenter import NeuralBarycenter
 
 BATCH = 64
@@ -24,7 +26,7 @@ Pictures = tuple[torch.Tensor, torch.Tensor]
 
 
 def run(*, rounds: int, tiny: bool) -> list[Line]:
-    """Both networks, grey and colour; ``tiny`` only to see that it runs."""
+    """All that is trained, grey and colour; ``tiny`` only to see that it runs."""
     lines = []
     count, steps = (160, 2) if tiny else (512, 8)
     for side, channels in ((8, 1),) if tiny else SHAPES:
@@ -47,6 +49,7 @@ def inference(data: Pictures, shape: str, rounds: int) -> list[Line]:
     pixels, z = data
     contestants = {"closed form": _fitted(data, None, 0)}
     contestants |= {name: _fitted(data, name, 1) for name in ("tiny", "small")}
+    contestants |= {name: _flow(data, name) for name in ("marginals", "information")}
     count = len(pixels)
 
     def moves(one: NeuralBarycenter) -> Callable[[], object]:
@@ -79,6 +82,14 @@ def training(data: Pictures, shape: str, rounds: int, steps: int) -> list[Line]:
         prefix = f"training step, {shape}, closed form's {what}: "
         lines += lines_of(timing, "images", prefix, target=None)
     return lines
+
+
+def _flow(data: Pictures, method: str) -> NeuralBarycenter:
+    """Rounds, and a stage for each design of critics, if they tell anything."""
+    pixels, z = data
+    settings = {"dims": min(DIMS, len(z) // 10), "critics": len(DESIGNS)}
+    one = NeuralBarycenter(method=method, **settings)  # type: ignore[arg-type]
+    return one.fit(pixels, sensitive=z)
 
 
 def _clock(call: Callable[[], object]) -> float:

@@ -9,9 +9,9 @@ from benchmarks import images
 def test_tiny_runs_compare_every_network_with_the_closed_form() -> None:
     lines = images.run(rounds=1, tiny=True)
     assert {line.group for line in lines} == {"images"}
-    assert len(lines) == len({line.name for line in lines}) == 6
-    for what in ("one image 1 x 8 x 8", "pass of 64", "fit of 160"):
-        assert sum(what in line.name for line in lines) == 2
+    assert len(lines) == len({line.name for line in lines}) == 8
+    for what, count in (("one image 1 x 8 x 8", 4), ("pass of 64", 2), ("fit of 160", 2)):
+        assert sum(what in line.name for line in lines) == count
     for line in lines:
         assert line.seconds > 0
         assert line.ratio[0] == pytest.approx(line.seconds / line.baseline)

@@ -85,8 +85,8 @@ def notes(
         f"{design.folds} folds of the held-out images, at amount 1. Cost: mean squared change per "
         "pixel value; bound: what Gaussians with the moments of the fitted images need, in the "
         "directions of that map.",
-        "Wider network: another design, that of the audit, which no critic of the maps has. Neither "
-        "is known to read all there is.",
+        "Wider network: the audit's second design, which no critic of the maps has. Neither is "
+        "known to read all there is.",
         "Rows of the panel: X; Bary(X), at amount 1; T(X) = X + (Bary(X) - X) / (1 - P(own "
         "group)), the other group's image of which Bary(X) is the weighted mean.",
     ]
