@@ -1,9 +1,10 @@
 """What a trained map of images costs, against the closed-form map in a latent space.
 
 At inference: seconds per image, of the whole transform; of the rounds that need no training
-("marginals"), and of these with a stage of every design of critics ("information"), too. In training: one step of the saddle (two
-of the maps, one of the potential) against the closed form's pass over one batch of the same size,
-and against its whole fit. Digits enlarged to 32 x 32 stand for any images: only their shape counts.
+("marginals"), and of these with a stage of every design of critics ("information"), too. In
+training: one step of the saddle (two of the maps, one of the potential) against the closed form's
+pass over one batch of the same size, and against its whole fit. Digits enlarged to 32 x 32 stand
+for any images: only their shape counts.
 """
 
 from __future__ import annotations
