@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infounlearn.feature.images import NeuralBarycenter
 from infounlearn.feature.images.flow import Flow, Metric
 from infounlearn.feature.images.frames import ROUNDS, frames_of
 from infounlearn.feature.images.latent_gaussian import fit_latent_gaussian
@@ -165,3 +166,35 @@ def test_quantiles_are_those_of_another_library():
     shares = levels(part.quantiles.shape[2]).numpy()
     known = np.quantile(x[codes == 1].double().numpy(), shares, axis=0).T
     np.testing.assert_allclose(part.quantiles[1].numpy(), known, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 9), (3, 9, 7), (1, 5, 5), (2, 1, 9)])
+def test_no_image_of_odd_sides_feels_the_others_of_its_batch(shape):
+    generator = draws(10)
+    x, frame = torch.rand(32, *shape, generator=generator), frames_of(shape, 2, 0)[1]
+    own = frame(x)[0]
+    for place in range(1, 32):
+        others = torch.rand(32, *shape, generator=generator)
+        others[place] = x[0]
+        inside = frame(others)
+        assert torch.equal(inside[place], own)
+        assert torch.equal(frame.back(inside, x.shape)[place], frame.back(frame(x), x.shape)[0])
+
+
+@pytest.mark.parametrize(("groups", "width"), [(4, 5), (2, 7)])
+def test_vectors_are_the_same_to_the_bit_after_saving(groups, width, tmp_path):
+    x, codes = torch.randn(200, width, generator=draws(1)), torch.arange(200) % groups
+    one = NeuralBarycenter(method="marginals", rounds=2).fit(x, sensitive=codes)
+    one.save(tmp_path)
+    again = NeuralBarycenter.load(tmp_path).transform(x, sensitive=codes)
+    assert torch.equal(one.transform(x, sensitive=codes), again)
+
+
+def test_a_group_without_variance_meets_the_mean_of_the_others():
+    x, codes = torch.rand(60, 1, 4, 4, generator=draws(11)), torch.arange(60) % 2
+    x[codes == 0] = 0.3
+    one = NeuralBarycenter(method="marginals", inset=0, clip=False).fit(x, sensitive=codes)
+    moved = one.transform(x, sensitive=codes)
+    assert torch.isfinite(moved).all()
+    means = [moved[codes == z].mean(0) for z in (0, 1)]
+    torch.testing.assert_close(means[0], means[1], atol=0.02, rtol=0)

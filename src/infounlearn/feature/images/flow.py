@@ -167,4 +167,5 @@ def _count(name: str, tensors: dict[str, Tensor]) -> int:
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    # Copies: what products round to depends on where in memory a file was read to.
+    return {k.removeprefix(prefix): v.clone() for k, v in tensors.items() if k.startswith(prefix)}

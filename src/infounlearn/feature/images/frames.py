@@ -13,8 +13,12 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from infounlearn.feature.images.seeds import stream_seed
+
+EVEN = 8
+"""Rows of images are filled up to a multiple of it."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,22 @@ class Frame(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c h w) coordinates of (n, ...) rows."""
         turned = self._mixed(self.colours, x.reshape(-1, *self.shape))
-        return (self.rows @ turned @ self.columns.T).flatten(1)
+        return self._turned(self.rows, turned, self.columns.T).flatten(1)
 
     def back(self, coordinates: Tensor, shape: torch.Size) -> Tensor:
         """(n, ...) rows of ``shape`` that have these coordinates."""
         grid = coordinates.reshape(-1, *self.shape)
-        return self._mixed(self.colours.T, self.rows.T @ grid @ self.columns).reshape(shape)
+        turned = self._turned(self.rows.T, grid, self.columns)
+        return self._mixed(self.colours.T, turned).reshape(shape)
+
+    @staticmethod
+    def _turned(left: Tensor, grid: Tensor, right: Tensor) -> Tensor:
+        # Products of matrices with odd columns add up in an order that depends on the row.
+        width, spare = len(right), -len(right) % EVEN
+        if spare == 0:
+            return left @ grid @ right
+        wide = functional.pad(grid, (0, spare)), functional.pad(right, (0, spare, 0, spare))
+        return (left @ wide[0] @ wide[1])[..., :width]
 
     @staticmethod
     def _mixed(colours: Tensor, x: Tensor) -> Tensor:

@@ -106,7 +106,9 @@ def restored(
     change: nn.Module | None, tensors: dict[str, Tensor], shape: tuple[int, ...], groups: int
 ) -> Flow:
     """The flow that was saved as these tensors."""
-    metric = Metric(tensors["metric.basis"], tensors["metric.spread"], tensors["metric.rest"])
+    # Copies: what products round to depends on where in memory a file was read to.
+    parts = (tensors[f"metric.{name}"].clone() for name in ("basis", "spread", "rest"))
+    metric = Metric(*parts)
     return grown(Flow(change, metric), shape, groups, tensors)
 
 

@@ -101,7 +101,8 @@ def _turn_of(moved: Tensor, codes: Tensor, groups: int, metric: Any, tail: int, 
         for rows in (part, part.flip(-1)) if flip else (part,):
             inside = (rows.flatten(1) @ basis).cpu().double().numpy()
             moments = moments.add(inside, own)
-    known = gaussian_barycenter(pinched(moments, size - tail))
+    # The metric of groups of which one does not vary at all has no directions.
+    known = gaussian_barycenter(pinched(moments, max(size - tail, 0)))
     turn = np.zeros((len(known.weights), padded, padded))
     offsets = np.zeros((len(known.weights), padded))
     turn[:, :size, :size] = known.maps - np.eye(size)
