@@ -65,8 +65,8 @@ class LatentGaussian:
         tail: how many of the directions, the last ones, have their variances matched alone.
         trust: share of the other covariances, between directions, that was taken for true.
         held_out: of dims="auto": the lower bound of V that the chosen maps have on rows that were
-            kept from them, per pixel value; without the bias of ``value``, with noise. None: no
-            row was kept.
+            kept from them, per pixel value; without the bias of ``value``, with noise and with that
+            of the choice, the best of a few on these rows. None: no row was kept.
     """
 
     centre: np.ndarray
@@ -82,7 +82,7 @@ class LatentGaussian:
         """V, the least mean squared change, per pixel value: a lower bound for any law.
 
         That of the rows that were fitted, whose covariances differ by chance too: over what the
-        law costs by about r / (2 n) of the variance in r directions whose covariance is matched.
+        law costs by about (m - 1) r / (4 n) of the variance in r directions, less where they differ.
         """
         return self.barycenter.value / len(self.centre)
 

@@ -3,7 +3,7 @@
 On the line the Wasserstein-2 barycenter of laws with quantile functions Q_z and weights w_z has the
 quantile function Σ w_z Q_z, and the map to it is Σ w_z' Q_z'(F_z(x)). In orthonormal coordinates
 that are independent within groups these maps together are the optimal transport of the whole law;
-otherwise they are its best map among those that move every coordinate by itself, and what groups
+otherwise they are the cheapest after which no single coordinate tells the group, and what groups
 tell by dependence is left to what follows (Bonneel et al. 2015, "Sliced and Radon Wasserstein
 barycenters of measures"; Laparra et al. 2011, "Iterative Gaussianization").
 
