@@ -82,7 +82,7 @@ class LatentGaussian:
         """V, the least mean squared change, per pixel value: a lower bound for any law.
 
         That of the rows that were fitted, whose covariances differ by chance too: over what the
-        law costs by about (m - 1) r / (4 n) of the variance in r directions, less where they differ.
+        law costs by about (m - 1) r / (4 n) of the variance in r directions, less if they differ.
         """
         return self.barycenter.value / len(self.centre)
 
