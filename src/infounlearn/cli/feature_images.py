@@ -219,7 +219,7 @@ _LABELS = {
     "probes/cnn_accuracy": "{}, accuracy of a fresh network",
     "probes/cnn_majority_gap": "{}, above the majority rate",
     "probes/wide_accuracy": "{}, accuracy of a wider one",
-    "probes/wide_majority_gap": "{}, above the majority rate",
+    "probes/wide_majority_gap": "{}, the wider one above it",
     "probes/cnn": "{}, read by a fresh network",
     "probes/wide": "{}, read by a wider one",
     "probes/linear": "{}, read by a line on features",
