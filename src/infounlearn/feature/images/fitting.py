@@ -166,13 +166,16 @@ def _informed(
         tell=_counting_critics(teller(one.progress)),
     )
     history = [_of_critic(row) for row in history]
-    facts = _facts(known, rows.scale, fresh) | found
+    facts = _facts(known, rows.scale, torch.zeros_like(fresh)) | found
+    if one.method == "information":
+        facts["kept_from_closed_forms"] = int(fresh.sum())
     return _fitted(flow, groups, rows, pictures.shape, False, history, facts)
 
 
 def _of_critic(row: dict[str, float]) -> dict[str, float]:
-    """A look of method "information": what is counted there are critics."""
-    return {"critic" if name == "step" else name: value for name, value in row.items()}
+    """A look of method "information": it counts critics, and the images it looks at set stages."""
+    names = {"step": "critic", "held_out_cost": "kept_cost"}
+    return {names.get(name, name): value for name, value in row.items()}
 
 
 def _counting_critics(

@@ -61,12 +61,12 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         map_steps: steps of the maps per step of the potential.
         rounds: of methods "marginals" and "information": how often single values, small patterns
             and moments are moved to the barycenters of their laws, one after the other.
-        inset: of the same: share of the range, next to black and to white, that no released value
-            is in, so that how many are cut off there tells nothing.
+        inset: of the same: images at full strength are cut off this share of the range before black
+            and before white, where how many values end tells less than at the ends themselves.
         critics: of method "information", how many are asked at most; it ends when one of every
             design tells nothing of images it did not learn from. Its looks are ``evaluate_every``
-            critics apart; of the settings of training ``flip`` (moments of the closed forms),
-            ``validation`` and ``checkpoint`` hold.
+            critics apart, at the fifth of the images that no closed form saw and by which stages
+            are set; of the settings of training ``flip`` and ``checkpoint`` hold.
         rate: share of the way to the barycenter of a critic's log odds that images go.
         batch_size: rows per step, the same number of every group.
         lr, potential_lr: of Adam, along half a cosine.
@@ -295,6 +295,6 @@ class NeuralBarycenter(TransformerMixin, BaseEstimator):
         if self.method in CLOSED:
             self.limits_.append("Affine maps match two moments: a network may still read Z.")
         if self.method == "information":
-            self.limits_.append("Critics of three designs were asked: another may still read Z.")
+            self.limits_.append("Critics of a few designs were asked: others may still read Z.")
         if self.method == "marginals":
             self.limits_.append("What groups tell by how values hang together was left as it is.")
