@@ -197,7 +197,7 @@ def _reading(
     if judged:
         _curve(axes, judged, COLOURS[OURS], linestyle=DASHED, markerfacecolor="white")
         text = "dashed: a wider network reads ours"
-        axes.text(0.02, 0.03, text, transform=axes.transAxes, color=COLOURS[OURS], fontsize=8)
+        axes.text(0.02, 0.27, text, transform=axes.transAxes, color=COLOURS[OURS], fontsize=8)
     axes.set_ylabel("%")
 
 
