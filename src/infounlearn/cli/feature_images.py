@@ -52,10 +52,10 @@ class FeatureImages:
         keep: attributes that should stay readable; fresh networks measure what they lost.
         out: folder of the folders images and maps, and of record.json, report.html and card.md.
         amount: how much goes, from 0 (nothing) to 1 (all).
-        method: barycenter and pairwise train networks against potentials, information follows
-            critics that read the attribute; marginals moves single values and moments, again and
-            again; latent-gaussian, pixel-gaussian and mean-shift are closed forms, which take
-            seconds and remove less.
+        method: marginals moves single values, small patterns and moments, again and again;
+            information goes on from there with critics that read the attribute; barycenter and
+            pairwise train networks against potentials; latent-gaussian, pixel-gaussian and
+            mean-shift are closed forms, which take seconds and remove less.
         network: small, or tiny (about half the time).
         steps: of the training of barycenter and pairwise.
         batch_size: images per step.
@@ -92,7 +92,7 @@ class FeatureImages:
     keep: tuple[str, ...] = ()
     out: Path = Path("runs/feature")
     amount: float = 1.0
-    method: Method = "barycenter"
+    method: Method = "information"
     network: Literal["small", "tiny"] = "small"
     steps: int = 2000
     batch_size: int = 64

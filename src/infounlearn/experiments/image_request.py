@@ -67,7 +67,7 @@ class ImageRequest:
     sensitive: tuple[str, ...]
     keep: tuple[str, ...] = ()
     amount: float = 1.0
-    method: str = "barycenter"
+    method: str = "information"
     network: str = "small"
     steps: int = 2000
     batch_size: int = 64
