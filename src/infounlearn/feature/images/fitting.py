@@ -14,6 +14,7 @@ from infounlearn.errors import InputError
 from infounlearn.feature.images.batches import Rows
 from infounlearn.feature.images.inquiring import inquire
 from infounlearn.feature.images.latent_gaussian import (
+    MOST_DIMS,
     ROWS_PER_DIRECTION,
     LatentGaussian,
     fit_latent_gaussian,
@@ -42,9 +43,9 @@ LEAST_HELD_OUT = 8
 """Rows of each group below which a probe of held-out images would tell nothing."""
 FRESH = 0.2
 """Share of the images of each group that no closed form of method "information" sees."""
-MOST_DIMS, ROWS_EACH, SHARE = 768, 5, 0.9995
-"""Of the methods that go on from the closed form, dims="auto": most directions, rows of the
-smallest group for each, and share of the variance that is enough. Their aim is what is left, not
+ROWS_EACH, SHARE = 5, 0.9995
+"""Of the methods that go on from the closed form, dims="auto": rows of the smallest group for each
+direction, and share of the variance that is enough. Their aim is what is left, not
 what it costs: directions that would hardly repay their error are moved all the same."""
 WIDTHS = {"small": (24, 32), "tiny": (16, 24)}
 """Channels of the map and of the potential."""

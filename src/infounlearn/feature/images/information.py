@@ -30,6 +30,7 @@ from infounlearn.feature.images.critics import (
     trained_critic,
 )
 from infounlearn.feature.images.flow import Flow, Stage, grown
+from infounlearn.feature.images.rounds import in_parts
 from infounlearn.feature.images.seeds import stream_seed
 from infounlearn.files import write_atomically
 
@@ -118,7 +119,7 @@ class InformationRun:
         Raises:
             DivergenceError: rows that left the finite numbers.
         """
-        moved = self._each(self.flow, self.origin)
+        moved = in_parts(self.flow, self.origin, self.codes)
         try:
             if not self.history:
                 self._look({"cost": self._cost(moved)})
@@ -158,7 +159,7 @@ class InformationRun:
             stage = Stage(net, means, spreads, self.weights, gains.mean(), pull)
             stage.to(moved.device).eval().requires_grad_(False)
             self.flow.stages.append(stage)
-            moved = self._each(lambda x, z: self.flow.through(stage, x, z), moved)
+            moved = in_parts(lambda x, z: self.flow.through(stage, x, z), moved, self.codes)
             figures["cost"] = self._cost(moved)
         return moved, figures
 
@@ -202,12 +203,6 @@ class InformationRun:
         right = means[group] > centre
         share = max(0.0, 1.0 - DOUBT * (len(parts) - 1) / square) if right and square > 0 else 0.0
         return share, means, spreads
-
-    @torch.no_grad()
-    def _each(self, move: Callable[[Tensor, Tensor], Tensor], rows: Tensor) -> Tensor:
-        """Rows after a map, in parts."""
-        pairs = zip(rows.split(CHUNK), self.codes.split(CHUNK), strict=True)
-        return torch.cat([move(part, own) for part, own in pairs])
 
     def _cost(self, moved: Tensor) -> float:
         """Mean squared change of a standardised pixel."""

@@ -16,22 +16,12 @@ from infounlearn.errors import InputError, Problems
 from infounlearn.feature.images.fitting import CLOSED, Fitted, fit_maps
 from infounlearn.feature.images.pictures import WHERE, Pictures, read_pictures, sensitive_of
 from infounlearn.feature.images.release import push
-from infounlearn.feature.images.settings import check_settings
+from infounlearn.feature.images.settings import Method, check_settings
 from infounlearn.feature.images.storage import load_folder, save_folder
 from infounlearn.feature.sensitive import SensitiveGroups, encode_sensitive
 from infounlearn.files import writable_folder
 
 __all__ = ["NeuralBarycenter"]
-
-Method = Literal[
-    "barycenter",
-    "pairwise",
-    "marginals",
-    "information",
-    "latent-gaussian",
-    "pixel-gaussian",
-    "mean-shift",
-]
 
 
 class NeuralBarycenter(TransformerMixin, BaseEstimator):

@@ -73,7 +73,7 @@ def add_rounds(
         seed: of the frames of vectors.
         tell: told the round and the mean squared change so far.
     """
-    moved = _each(flow.free, x, codes)
+    moved = in_parts(flow.free, x, codes)
     shape = tuple(x.shape[1:])
     for number in range(count):
         for frame in frames_of(shape, number, seed):
@@ -88,7 +88,7 @@ def add_rounds(
 
 def _appended(flow: Any, part: nn.Module, moved: Tensor, codes: Tensor) -> Tensor:
     flow.rounds.append(part.eval().requires_grad_(False))
-    return _each(lambda rows, own: part(rows, own, flow.metric), moved, codes)
+    return in_parts(lambda rows, own: part(rows, own, flow.metric), moved, codes)
 
 
 def _turn_of(moved: Tensor, codes: Tensor, groups: int, metric: Any, tail: int, flip: bool) -> Turn:
@@ -112,7 +112,7 @@ def _turn_of(moved: Tensor, codes: Tensor, groups: int, metric: Any, tail: int, 
 
 
 @torch.no_grad()
-def _each(move: Callable[[Tensor, Tensor], Tensor], rows: Tensor, codes: Tensor) -> Tensor:
+def in_parts(move: Callable[[Tensor, Tensor], Tensor], rows: Tensor, codes: Tensor) -> Tensor:
     """Rows after a map, in parts."""
     pairs = zip(rows.split(CHUNK), codes.split(CHUNK), strict=True)
     return torch.cat([move(part, own) for part, own in pairs])

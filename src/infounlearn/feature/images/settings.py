@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from infounlearn.errors import Problems, is_number
 from infounlearn.files import check_folder
 
+Method = Literal[
+    "barycenter",
+    "pairwise",
+    "marginals",
+    "information",
+    "latent-gaussian",
+    "pixel-gaussian",
+    "mean-shift",
+]
 CHOICES = {
-    "method": (
-        "barycenter",
-        "pairwise",
-        "marginals",
-        "information",
-        "latent-gaussian",
-        "pixel-gaussian",
-        "mean-shift",
-    ),
+    "method": get_args(Method),
     "network": ("small", "tiny"),
     "start": ("latent-gaussian", "identity"),
     "precision": ("float32", "bf16"),
